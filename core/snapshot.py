@@ -1,0 +1,34 @@
+"""A handle to one immutable state of a dataset: what stages pass to each other and what runs are labelled with."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.caption import Caption
+from core.hashing import digest_of_lines, sha256_of
+from core.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Where a dataset stands and exactly which state of it is meant."""
+
+    store: str
+    """URI of the store"""
+    tag: str
+    """the tag that each table of the store carries"""
+    count: int
+    """kept records, derived ones included"""
+    held_out: int
+    """how many of them are held out"""
+    manifest: str
+    """SHA-256 over the sorted (id, content hash, caption, split): the same data has the same manifest"""
+
+
+def manifest_of(records: Iterable[Record], captions: dict[str, Caption]) -> str:
+    """The manifest hash of the kept records: hex SHA-256 over their sorted lines."""
+    lines = sorted(
+        f"{r.id}|{r.sha256}|{sha256_of((captions[r.id].text if r.id in captions else '').encode())}|{r.split}"
+        for r in records
+        if r.verdict == "kept"
+    )
+    return digest_of_lines(lines)
