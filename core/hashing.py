@@ -36,3 +36,25 @@ def digest_of_lines(lines: Iterable[str]) -> str:
         whole.update(line.encode())
         whole.update(b"\n")
     return whole.hexdigest()
+
+
+def folder_digest(folder: Path) -> str:
+    """Digest of a model folder's files by name, size and content; of files over 64 MiB only both ends are read.
+
+    Two models that differ only in the middle of a large file would need equal safetensors headers and sizes; where
+    the whole content matters (`Backbone.fingerprint`) it is read.
+    """
+    lines = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in {".json", ".safetensors", ".txt"}):
+        size = path.stat().st_size
+        lines.append(f"{path.relative_to(folder).as_posix()}|{size}|{_both_ends(path, size)}")
+    return digest_of_lines(lines)
+
+
+def _both_ends(path: Path, size: int) -> str:
+    if size <= 64 << 20:
+        return sha256_of_file(path)
+    with path.open("rb") as file:
+        head = file.read(1 << 20)
+        file.seek(-(1 << 20), 2)
+        return sha256_of(head + file.read())

@@ -89,9 +89,12 @@ def caption(truth: Truth, rng: random.Random, named: float = 0.85) -> str:
     return text
 
 
+NAME_FORMS = ("{n}", "{a}", "an emoji of {a}", "a picture of {a}")
+
+
 def name_caption(name: str, rng: random.Random) -> str:
     """Only the name, in one of a few forms."""
-    return rng.choice((name, article(name), f"an emoji of {article(name)}", f"an emoji of {article(name)}", f"a picture of {article(name)}"))
+    return rng.choice(NAME_FORMS).format(n=name, a=article(name))
 
 
 def group_captions(groups: tuple[str, ...], rng: random.Random) -> list[str]:

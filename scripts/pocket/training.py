@@ -3,13 +3,17 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+
+FAST = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)  # a CPU's flash backward is slow
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ class Run:
             started = time.monotonic()
             for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
                 group["lr"] = rate * heat(self.spent)
-            yield torch.Generator().manual_seed(seed_of(f"{seed} {self.step}"))
+            with sdpa_kernel(SDPBackend.MATH if device().type == "cpu" else list(FAST)):
+                yield torch.Generator().manual_seed(seed_of(f"{seed} {self.step}"))
             self.step += 1
             self.update_average()
             self.seconds += time.monotonic() - started
@@ -89,6 +94,11 @@ class Run:
         self.save()
         if stopped:
             raise SystemExit(f"stopped at step {self.step}; the same command goes on from there")
+
+    def forget(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Drop the optimizer's memory of parameters that learn no more, so that nothing moves them."""
+        for parameter in parameters:
+            parameter.grad = None
 
     @torch.no_grad()
     def update_average(self) -> None:
@@ -105,7 +115,7 @@ class Run:
         if self.step % every == 0:
             self.curve.append((self.step, self.seconds, loss))
             extra = " ".join(f"{name} {value:.3f}" for name, value in others.items())
-            print(f"step {self.step} {self.seconds:.0f} s {self.spent:.0%} loss {loss:.4f} {extra}", flush=True)
+            print(f"step {self.step} {self.seconds:.0f} s cpu {time.process_time():.0f} {self.spent:.0%} loss {loss:.4f} {extra}", flush=True)
 
     def save(self) -> None:
         """Atomically: a kill at any moment leaves the old state or the new one."""

@@ -1,0 +1,46 @@
+# Every target sets up what it needs by itself, once.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DATA ?= velatura-data
+
+export DO_NOT_TRACK = true
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint check bench pocket clean
+
+help: ## what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(INSTALLED) ## the virtual environment with the whole tested set
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Velatura needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable '.[demo,dev]'
+	@touch $@
+
+demo: $(INSTALLED) ## the main job on real pictures: from a folder to a fine-tuned model and its report
+	@$(BIN)/python -m scripts.demo $(DATA)/demo/pictures
+	@$(BIN)/velatura run recipes/openmoji.yaml
+
+test: $(INSTALLED) ## all tests; no GPU, no network
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test ## what CI runs: lint, types, tests
+
+bench: $(INSTALLED) ## the figures of docs/benchmarks.md beside their goals
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
+
+pocket: $(INSTALLED) ## train the pocket base again from public packages (hours on a CPU)
+	$(BIN)/python -m scripts.pocket
+
+clean: ## remove what was built here; never pictures, stores or runs
+	rm -rf $(VENV) .mypy_cache .ruff_cache build/cache

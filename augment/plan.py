@@ -1,0 +1,69 @@
+"""What should be there: which derived records are asked for, and how the ones that exist follow their parents."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from augment.maker import Maker
+from core.record import Record
+from core.seeding import seed_of
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One derived picture that is asked for."""
+
+    parent: Record
+    block: Maker
+    seed: int
+    caption: str
+    """the parent's"""
+
+
+def is_parent(record: Record) -> bool:
+    """Only real pictures that are trained on: what is made of a held-out one would leak, of a made one degrade."""
+    return record.verdict == "kept" and record.depth == 0 and record.split == "train"
+
+
+def plan(
+    records: Iterable[Record], captions: Mapping[str, str], blocks: Sequence[Maker], copies: int, seed: int
+) -> dict[str, Wanted]:
+    """All derived pictures that are asked for, by the id they have or will have; parent by parent."""
+    wanted: dict[str, Wanted] = {}
+    for parent in filter(is_parent, records):
+        caption = captions.get(parent.id, "")
+        for block in blocks:
+            if not block.suits(parent, caption):
+                continue
+            for copy in range(copies if block.variety is None else min(copies, block.variety)):
+                item = Wanted(parent, block, seed_of("copy", seed, copy), caption)
+                wanted[id_of(item)] = item
+    return wanted
+
+
+def id_of(item: Wanted) -> str:
+    """The id of the derived record: it does not depend on what will be seen in the picture."""
+    return item.parent.derive(item.block, sha256="", seed=item.seed, drawn={}, width=0, height=0).id
+
+
+def follow(record: Record, item: Wanted | None) -> Record:
+    """The derived record as it should stand: removed if nobody asks for it, otherwise in its parent's group."""
+    if item is None:
+        return replace(record, verdict="removed")
+    parent = item.parent
+    return replace(
+        record,
+        group=parent.group,
+        tags=parent.tags,
+        weight=parent.weight,
+        split="train",
+        verdict="refused" if record.reasons else "kept",
+    )
+
+
+def balanced(derived: Sequence[Record], records: Iterable[Record], share: float) -> list[Record]:
+    """Derived records with weights lowered so far that together they are at most ``share`` of what is drawn."""
+    real = sum(record.weight for record in records if is_parent(record))
+    made = sum(record.weight for record in derived if record.verdict == "kept")
+    allowed = real * share / (1 - share) if share < 1 else made
+    factor = round(min(1.0, allowed / made), 6) if made else 1.0
+    return [replace(record, weight=record.weight * factor) for record in derived]

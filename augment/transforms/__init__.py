@@ -1,0 +1,1 @@
+"""Kinds of transform: one picture in, one changed picture out, without a model."""

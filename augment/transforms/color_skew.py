@@ -1,0 +1,64 @@
+"""Shift saturation, hue and the tone of each channel; black lines stay black and white grounds white."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from augment.library import functional
+from augment.maker import Made
+from augment.transform import Transform
+from augment.wording import without_colours
+from core.pixels import Pixels
+from core.record import Value
+
+
+def _ordered(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise ValueError(f"the lower end {span[0]} is above the upper end {span[1]}")
+    return span
+
+
+Span = Annotated[tuple[float, float], AfterValidator(_ordered)]
+
+
+class ColorSkew(Transform):
+    """What is drawn, independently of each other:
+
+    - ``saturation``: a factor, log-uniform between the two ends, so that halving is as likely as doubling
+    - ``hue``: degrees, uniform between the two ends
+    - ``low_*`` and ``high_*`` of red, green, blue: how far the channel's tone curve is pulled in the shadows and in
+      the lights, normal with standard deviation ``channels``, cut off at twice that; 0.1 is plainly visible
+    """
+
+    saturation: Annotated[Span, Field(description="factors, 1 is unchanged")] = (0.7, 1.4)
+    hue: Annotated[Span, Field(description="degrees, 0 is unchanged")] = (-12.0, 12.0)
+    channels: float = Field(0.06, ge=0, le=0.3)
+    names_survive: float = Field(20.0, ge=0)
+    """degrees of hue up to which "red" is still red, and the caption keeps its words for colours"""
+
+    def model_post_init(self, _: object) -> None:
+        """Refuse what would turn colours inside out."""
+        if self.saturation[0] <= 0:
+            raise ValueError("saturation: factors must be above 0; for none at all use black_and_white")
+        if max(map(abs, self.hue)) > 180:
+            raise ValueError("hue: degrees must lie between -180 and 180")
+
+    def apply(self, image: Pixels, rng: np.random.Generator) -> Made:
+        saturation = float(np.exp(rng.uniform(*np.log(self.saturation))))
+        hue = float(rng.uniform(*self.hue))
+        pulled = self.channels * np.clip(rng.standard_normal((2, 3)), -2, 2)
+        pixel = functional("pixel")
+        changed = pixel.adjust_saturation_torchvision(image, saturation)
+        changed = pixel.adjust_hue_torchvision(changed, hue / 360)
+        # control points at 1/3 and 2/3 make the curve a straight line
+        changed = pixel.move_tone_curve(changed, *np.clip(np.array([[1 / 3], [2 / 3]]) + pulled, 0, 1))
+        names = [f"{part}_{channel}" for part in ("low", "high") for channel in ("red", "green", "blue")]
+        tones = dict(zip(names, map(float, pulled.ravel()), strict=True))
+        return Made(changed, {"saturation": saturation, "hue": hue, **tones})
+
+    def caption(self, text: str, drawn: Mapping[str, Value]) -> str:
+        hue = drawn["hue"]
+        assert isinstance(hue, float)
+        return without_colours(text) if abs(hue) > self.names_survive else text

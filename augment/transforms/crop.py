@@ -1,0 +1,62 @@
+"""Cut a part out: from the centre, from anywhere, or in several sizes from the corners and the middle."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from augment.library import functional
+from augment.maker import Made
+from augment.transform import Transform
+from augment.wording import detail_of
+from core.pixels import Pixels
+from core.record import Record, Value
+
+
+class Crop(Transform):
+    """``size`` is the share of each side that is kept: a number between the two ends; the shape stays.
+
+    - ``center``: always around the centre
+    - ``random``: anywhere, each place as likely
+    - ``multi``: the smallest, the middle or the largest size, in a corner, at the middle of a side, or in the centre
+    """
+
+    where: Literal["center", "random", "multi"] = "random"
+    size: tuple[float, float] = (0.6, 0.85)
+    smallest: int = Field(32, ge=1)
+    """pixels; no side of a crop is shorter, and pictures that are too small for that are left alone"""
+    whole: float = Field(0.75, gt=0, le=1)
+    """from this share of the area on it still shows the whole thing, and the caption stays as it is"""
+
+    def model_post_init(self, _: object) -> None:
+        """Refuse sizes that are no share of a side."""
+        if not 0 < self.size[0] <= self.size[1] <= 1:
+            raise ValueError(f"size: two shares with 0 < low <= high <= 1, not {self.size}")
+
+    @property
+    def variety(self) -> int | None:
+        return 1 if self.where == "center" and self.size[0] == self.size[1] else None
+
+    def suits(self, record: Record, caption: str) -> bool:  # noqa: ARG002
+        return min(record.width, record.height) * self.size[0] >= self.smallest
+
+    def apply(self, image: Pixels, rng: np.random.Generator) -> Made:
+        height, width = image.shape[:2]
+        low, high = self.size
+        if self.where == "multi":
+            share = float((low, (low + high) / 2, high)[rng.integers(3)])
+            right, down = (float(place) / 2 for place in rng.integers(3, size=2))
+        else:
+            share = float(rng.uniform(low, high))
+            right, down = map(float, rng.random(2)) if self.where == "random" else (0.5, 0.5)
+        wide, tall = (min(side, max(self.smallest, round(side * share))) for side in (width, height))
+        x, y = round((width - wide) * right), round((height - tall) * down)
+        part = np.ascontiguousarray(functional("crops").crop(image, x, y, x + wide, y + tall))
+        area = wide * tall / (width * height)
+        return Made(part, {"x": x, "y": y, "width": wide, "height": tall, "area": area})
+
+    def caption(self, text: str, drawn: Mapping[str, Value]) -> str:
+        area = drawn["area"]
+        assert isinstance(area, float)
+        return text if area >= self.whole else detail_of(text)

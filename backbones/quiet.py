@@ -1,0 +1,22 @@
+"""Call `offline_and_quiet` before diffusers, transformers or open_clip are imported: no hub, no bars, no chatter."""
+
+import logging
+import os
+import warnings
+
+
+def offline_and_quiet() -> None:
+    """Nothing is looked up on a hub that the recipe did not name, and the libraries speak only of errors."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    for name in ("open_clip", "bitsandbytes", "kernels"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    import diffusers.utils.logging as diffusers_logging
+    import transformers.utils.logging as transformers_logging
+
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    warnings.filterwarnings("ignore", module=r"(diffusers|transformers|open_clip|peft|timm)\b.*")

@@ -1,0 +1,37 @@
+"""The stage: caption the real pictures whose key changed, and leave alone what a person wrote."""
+
+from dataclasses import dataclass, replace
+
+from captioning.captioner import Batch, Captioner
+from core.pixels import Read
+from core.progress import report
+from store.store import Store
+
+SHARD = 256
+"""records after which captions are put away, so that a run that is killed goes on from there"""
+
+
+@dataclass(frozen=True, slots=True)
+class Captioned:
+    """How many captions there are of each kind, over the kept real pictures."""
+
+    made: int
+    unchanged: int
+    by_person: int
+
+
+def caption(store: Store, captioner: Captioner, read: Read) -> Captioned:
+    """Write the captions that are missing or whose key is another. Derived pictures get theirs from `augment`."""
+    known = store.captions()
+    records = [record for record in store.records() if record.verdict == "kept" and record.depth == 0]
+    sidecars = {record.id: known[record.id].user for record in records if record.id in known and known[record.id].user}
+    automatic = [record for record in records if record.id not in sidecars]
+    batch = Batch(records, read, store.cache("embeddings"), sidecars)
+    keys = captioner.engines(batch) if automatic else {}
+    stale = [r for r in automatic if r.id not in known or known[r.id].engine != keys[r.id]]
+    for start in range(0, len(stale), SHARD):
+        report("captioning", start, len(stale))
+        made = captioner.captions(replace(batch, records=stale[start : start + SHARD]))
+        store.put_captions(replace(said, engine=keys[said.record]) for said in made)
+    report("captioning", len(stale), len(stale))
+    return Captioned(made=len(stale), unchanged=len(automatic) - len(stale), by_person=len(sidecars))

@@ -1,0 +1,1 @@
+"""Kinds of captioner: where the automatic caption of a picture comes from."""

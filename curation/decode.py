@@ -1,0 +1,179 @@
+"""Bytes of any picture file in, upright sRGB pixels out, right to the pixel; or `Undecodable` with a reason.
+
+The header is read first: nothing is unpacked before format, size and ratio are known to be sane. What is done then:
+
+- samples wider than 8 bits are scaled by their real range (`curation/samples.py`), never cut off;
+- an ICC profile is applied (to sRGB, relative colorimetric), CMYK and Lab included; a broken profile is ignored;
+- alpha (channel, palette or colour key) is laid onto ``matte``, and kept as a mask;
+- the EXIF orientation is applied; of an animated picture or a file of many pages the first frame is taken.
+"""
+
+import re
+import warnings
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from core.pixels import Pixels
+from core.record import Reason
+from curation import colour, formats, samples
+
+Mask = NDArray[np.uint8]
+"""(height, width) opacity: 0 = nothing is there, 255 = all of it is"""
+Matte = tuple[int, int, int]
+"""the sRGB colour that shows where a picture is transparent"""
+
+VERSION = 1
+"""Raise it when the same bytes begin to give other pixels: every picture is then read again."""
+WHITE: Matte = (255, 255, 255)
+MAX_PIXELS = 100_000_000
+HARMLESS = 1_000_000
+"""pixels; below that no ratio is suspicious"""
+MAX_PIXELS_PER_BYTE = 20_000
+"""a blank 1-bit PNG has 8,000; what claims more is either a bomb or as good as blank"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One picture, upright, and what its file was."""
+
+    pixels: Pixels
+    alpha: Mask | None
+    """``None`` where every pixel is opaque"""
+    width: int
+    height: int
+    media_type: str
+
+
+class Undecodable(Exception):  # noqa: N818
+    """A file that is refused, and why; the only exception that `decode` raises."""
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(words)
+        self.reason = Reason(code, words)
+
+
+def decode(data: bytes, *, matte: Matte = WHITE, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """The pixels of a picture file.
+
+    Codes of refusal: ``empty``, ``not_a_picture``, ``unsupported_format``, ``too_many_pixels``, ``bomb``,
+    ``truncated``, ``damaged``, ``too_much_memory``.
+    """
+    if not data:
+        raise Undecodable("empty", "the file has no bytes")
+    try:
+        with warnings.catch_warnings(), formats.own_limit(max_pixels):
+            warnings.simplefilter("ignore")  # what Pillow warns of is either handled here or refused
+            return _decode(data, matte, max_pixels)
+    except Undecodable:
+        raise
+    except MemoryError:
+        raise Undecodable("too_much_memory", "decoding it takes more memory than one picture may have") from None
+    except Exception as error:  # Pillow's plugins raise nearly anything on damaged bytes
+        refuse_damaged(data, error)
+
+
+def _decode(data: bytes, matte: Matte, max_pixels: int) -> Decoded:
+    try:
+        image = formats.opened(data)
+    except UnidentifiedImageError:
+        refuse_unknown(data)
+    except Image.DecompressionBombError as error:
+        claimed = re.search(r"\d+", str(error))
+        refuse_oversized((int(claimed.group()) if claimed else 2 * max_pixels + 1, 1), len(data), max_pixels)
+        raise
+    with image:
+        if formats.is_guess(image, data):
+            refuse_unknown(data)
+        refuse_oversized(image.size, len(data), max_pixels)
+        if words := formats.preview_only(image):
+            raise Undecodable("unsupported_format", words)
+        media_type = formats.media_type(image)
+        pixels, alpha = fast_jpeg(data, image), None
+        if pixels is None:
+            image.load()
+            refuse_oversized(image.size, len(data), max_pixels)  # icons name one size and hold another
+            flat = samples.eight_bits(image)
+            pixels, alpha = colour.to_srgb(flat)
+        if alpha is not None:
+            pixels = over(pixels, alpha, matte)
+        orientation = formats.orientation(image)
+    pixels = np.ascontiguousarray(upright(pixels, orientation))
+    mask = None if alpha is None else np.ascontiguousarray(upright(alpha, orientation))
+    height, width = pixels.shape[:2]
+    return Decoded(pixels, mask, width, height, media_type)
+
+
+def refuse_oversized(size: tuple[int, int], num_bytes: int, max_pixels: int) -> None:
+    """Refuse a picture that is too large to unpack, by what its header claims."""
+    width, height = size
+    pixels = width * height
+    if pixels < 1:
+        raise Undecodable("damaged", f"its header says {width}x{height} pixels")
+    if pixels > HARMLESS and pixels / num_bytes > MAX_PIXELS_PER_BYTE:
+        raise Undecodable("bomb", f"it claims {pixels:,} pixels in {num_bytes:,} bytes, which no real picture has")
+    if pixels > max_pixels:
+        raise Undecodable("too_many_pixels", f"it has {pixels:,} pixels; at most {max_pixels:,} are decoded")
+
+
+def refuse_unknown(data: bytes) -> NoReturn:
+    """Say what a file is that Pillow cannot open."""
+    what = formats.sniff(data)
+    if what is None:
+        raise Undecodable("not_a_picture", f"its content is {formats.words_for(data)}, whatever its name says")
+    if what.remedy:
+        raise Undecodable("unsupported_format", f"it is {what.name}; {what.remedy}")
+    if formats.is_short(data):
+        raise Undecodable("truncated", f"it begins as {what.name} but ends too early")
+    raise Undecodable("damaged", f"it begins as {what.name} but its header cannot be read")
+
+
+def refuse_damaged(data: bytes, error: Exception) -> NoReturn:
+    """Say how a file is damaged that Pillow opened but could not decode."""
+    what = formats.sniff(data)
+    name = what.name if what else "a picture"
+    said = " ".join(str(error).split()) or type(error).__name__
+    ends = ("truncat", "premature end of jpeg file", "not enough image data", "reached eof")
+    if formats.is_short(data) or any(words in said.lower() for words in ends):
+        raise Undecodable("truncated", f"it is {name} that ends too early ({said[:120]})") from None
+    raise Undecodable("damaged", f"it is {name} that cannot be decoded ({said[:120]})") from None
+
+
+def fast_jpeg(data: bytes, image: Image.Image) -> Pixels | None:
+    """The pixels of an everyday JPEG, faster than Pillow; ``None`` where Pillow has to do it."""
+    if image.format != "JPEG" or image.mode not in ("RGB", "L") or "icc_profile" in image.info:
+        return None
+    import simplejpeg
+
+    try:
+        if simplejpeg.decode_jpeg_header(data)[:2] != (image.height, image.width):
+            return None
+        pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace="RGB", fastdct=False, fastupsample=False, strict=True)
+        return pixels
+    except ValueError as error:  # libjpeg's warnings too: Pillow would fill what is missing with grey and say nothing
+        if any(words in str(error) for words in ("extraneous bytes", "Unsupported", "colorspace")):
+            return None
+        raise
+
+
+def over(pixels: Pixels, alpha: Mask, matte: Matte) -> Pixels:
+    """A picture laid onto a colour, each value rounded."""
+    opacity = alpha[..., None].astype(np.uint16)
+    shown = pixels * opacity  # 255 * 255 fits, and so does the sum below
+    shown += np.array(matte, np.uint16) * (255 - opacity) + 127
+    shown //= 255
+    return shown.astype(np.uint8)
+
+
+def upright(array: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Rows and columns turned and mirrored as EXIF's orientation (1 to 8) says."""
+    if orientation >= 5:
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array

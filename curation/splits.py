@@ -1,0 +1,143 @@
+"""Which pictures are held out: whole groups of near-duplicates, remembered, so that no old one ever moves unsaid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.hashing import digest
+from core.record import Record
+from core.record import Split as Side
+from core.seeding import seed_of
+from curation.duplicates import MOST_BITS, Alike, Pairs, components
+
+ENOUGH_GROUPS = 3
+"""times ``at_least``: with fewer groups than that, holding so many out would leave too little to train on"""
+
+
+class Split(BaseModel):
+    """How a dataset is split. Another split is another choice: every group is then assigned anew."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    held_out: float = Field(default=0.2, ge=0, lt=1)
+    """share of the groups that are not trained on"""
+    at_least: int = Field(default=2, ge=0)
+    """groups to hold out even if the share is less, where there are three times as many"""
+    seed: int = 0
+    radius: int = Field(default=6, ge=0, le=MOST_BITS)
+    """bits in which hashes of one group's pictures may differ"""
+    difference: float = Field(default=0.15, ge=0, le=1)
+    """and their thumbnails; more than for removing, because a leak costs more than a picture in the wrong group"""
+
+    @property
+    def alike(self) -> Alike:
+        """Near-duplicates for splitting: mirrored ones too."""
+        return Alike(self.radius, self.difference, mirrored=True)
+
+    @property
+    def key(self) -> str:
+        """Names this split; what was assigned under another is forgotten."""
+        return digest("split", 1, self.model_dump(mode="json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """One record's place."""
+
+    group: str
+    split: Side
+    """empty where nothing of the group is kept, so that it has no side yet"""
+
+
+def assign(records: Sequence[Record], pairs: Pairs, split: Split) -> tuple[list[Assigned], list[str]]:
+    """A place for each record, and words about groups that had to move.
+
+    ``records`` are all real pictures that were ever read, refused and removed ones too: what a group once was is known
+    by its members. Only kept ones count for shares. ``pairs`` are their near-duplicates.
+
+    A group that is new gets a side by its hash. The first time, those with the lowest hashes are held out, as many as
+    the share asks; later those whose hash is below the share, and more of the new ones where too few are held out. A
+    group that alone has more pictures than the share goes to training.
+    """
+    groups = grouped(records, pairs, split)
+    sides = {name: remembered_side(records, members, split) for name, members in groups.items()}
+    known = {name: side for name, side in sides.items() if side}
+    kept = {name: sum(records[at].verdict == "kept" for at in members) for name, members in groups.items()}
+    wanted = {name for name in groups if kept[name]}
+    held = held_out([n for n in wanted if n not in known], [n for n in wanted if n in known], known, kept, split)
+    places: list[Assigned | None] = [None] * len(records)
+    moved = []
+    for name, members in sorted(groups.items()):
+        new: Side = "held_out" if name in held else "train" if name in wanted else ""
+        side = known.get(name, new)
+        for at in members:
+            before = remembered(records[at], split)
+            if before and before.split != side and records[at].verdict == "kept":
+                moved.append(words_of_move(records, at, members, split))
+            places[at] = Assigned(name, side)
+    return [place for place in places if place is not None], moved
+
+
+def remembered(record: Record, split: Split) -> Assigned | None:
+    """The place that a record was given before, under the same split."""
+    if not record.group or not record.split or record.drawn.get("split") != split.key:
+        return None
+    return Assigned(record.group, record.split)
+
+
+def grouped(records: Sequence[Record], pairs: Pairs, split: Split) -> dict[str, list[int]]:
+    """Group -> positions: joined by near-duplicates and by what they were joined by before."""
+    first: dict[str, int] = {}
+    places = [(at, place) for at, record in enumerate(records) if (place := remembered(record, split))]
+    again = [(first.setdefault(place.group, at), at) for at, place in places]
+    members: dict[int, list[int]] = {}
+    for at, root in enumerate(components(len(records), [*pairs.tolist(), *again])):
+        members.setdefault(root, []).append(at)
+    return {group_name(records, positions, split): positions for positions in members.values()}
+
+
+def group_name(records: Sequence[Record], members: Sequence[int], split: Split) -> str:
+    """The name the group has already; that of its training part where several were joined; or a new one."""
+    places = [place for at in members if (place := remembered(records[at], split))]
+    if places:
+        return min(places, key=lambda place: (place.split != "train", place.group)).group
+    return digest("group", min(records[at].sha256 for at in members))
+
+
+def remembered_side(records: Sequence[Record], members: Sequence[int], split: Split) -> Side:
+    """The side the group is on already (training, if any of it is); empty for a new one."""
+    sides = {place.split for at in members if (place := remembered(records[at], split))}
+    return "train" if "train" in sides else "held_out" if sides else ""
+
+
+def held_out(
+    new: list[str], old: list[str], known: Mapping[str, Side], kept: Mapping[str, int], split: Split
+) -> set[str]:
+    """Which of the new groups are held out."""
+    if not split.held_out:
+        return set()
+    num_groups = len(new) + len(old)
+    most = max(1, int(split.held_out * sum(kept[name] for name in (*new, *old))))
+    by_hash = sorted((seed_of("split", split.seed, name), name) for name in new if kept[name] <= most)
+    there = sum(known[name] == "held_out" for name in old)
+    least = split.at_least if num_groups >= ENOUGH_GROUPS * split.at_least else 0
+    if old:
+        below = sum(hashed < split.held_out * 2**63 for hashed, _ in by_hash)
+        count = max(below, least - there)
+    else:
+        count = min(max(round(split.held_out * num_groups), least), num_groups - 1)
+    return {name for _, name in by_hash[:count]}
+
+
+def words_of_move(records: Sequence[Record], at: int, members: Sequence[int], split: Split) -> str:
+    """Why a picture is no longer held out."""
+    partner = next(
+        records[other].name
+        for other in members
+        if (place := remembered(records[other], split)) and place.split == "train"
+    )
+    return (
+        f"{records[at].name} was held out and is now trained on: pictures were added that make it and {partner}, which "
+        "was trained on already, one group of near-duplicates"
+    )

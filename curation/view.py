@@ -1,0 +1,61 @@
+"""One decoded picture as the checks see it: its pixels, and the reduced copies that several of them share."""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.pixels import Pixels
+from curation.decode import Mask
+
+SMALL = 256
+"""pixels: the reduced copy's shorter side is at least this (or the picture's own) and less than twice this"""
+VERSION = 1
+"""Raise it when the same pixels begin to give other copies."""
+THUMBNAIL = 16
+
+
+class View:
+    """Made once for each picture; a reduced copy is made when the first check asks for it."""
+
+    def __init__(self, pixels: Pixels, alpha: Mask | None = None) -> None:
+        self.pixels = pixels
+        self.alpha = alpha
+
+    @cached_property
+    def _small(self) -> Image.Image:
+        image = Image.fromarray(self.pixels)
+        factor = min(image.size) // SMALL
+        return image.reduce(factor) if factor > 1 else image
+
+    @cached_property
+    def small(self) -> Pixels:
+        """The picture shrunk by a whole factor, each pixel the mean of a square."""
+        return np.asarray(self._small)
+
+    @cached_property
+    def grey(self) -> NDArray[np.uint8]:
+        """`small` as Rec. 601 luma."""
+        return np.asarray(self._small.convert("L"))
+
+    @cached_property
+    def range(self) -> tuple[int, int]:
+        """The darkest and the brightest level of `grey`, leaving out half a percent of the pixels at each end."""
+        return percentile(self.grey, 0.005), percentile(self.grey, 0.995)
+
+    @cached_property
+    def luma32(self) -> NDArray[np.uint8]:
+        """32x32 luma, the whole picture squeezed into a square."""
+        return np.asarray(self._small.resize((32, 32), Image.Resampling.BILINEAR).convert("L"))
+
+    @cached_property
+    def thumbnail(self) -> Pixels:
+        """16x16 in colour, squeezed likewise: what tells two pictures of one layout apart."""
+        return np.asarray(self._small.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR))
+
+
+def percentile(values: NDArray[np.uint8], share: float) -> int:
+    """The smallest value that at least ``share`` of all are not above; by counting, since there are only 256."""
+    counts = np.bincount(values.ravel(), minlength=256)
+    return int(np.searchsorted(np.cumsum(counts), share * values.size))

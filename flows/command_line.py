@@ -1,0 +1,131 @@
+"""The command `velatura`: run a recipe, list the kinds, open MLflow, check the installation."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from core.errors import VelaturaError
+from flows.home import Home
+
+app = typer.Typer(
+    help="From a pile of pictures to a fine-tuned Stable Diffusion model that is known not to be overfitted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of words, for scripts.")]
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(help="A recipe file, for example recipes/openmoji.yaml.")],
+    changes: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to it: train.steps=200 name=mine")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a recipe: curate, caption, augment, train, evaluate, register.
+
+    What has been done before is not done again; a run that was interrupted goes on where it stopped.
+    """
+    from flows.recipe import read_recipe
+
+    chosen = read_recipe(recipe, changes or [])
+    home = Home.of(chosen.home)
+    home.use_prefect()
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # errors are told once, in words, by `main`
+    from flows.console import live_progress
+    from flows.dataset_to_model import dataset_to_model
+    from flows.summary import Outcome, in_words
+
+    with live_progress(quiet=as_json):
+        outcome: Outcome = dataset_to_model(chosen)
+    if as_json:
+        print(json.dumps(outcome.as_json(), indent=1))
+    else:
+        Console(highlight=False).print(in_words(outcome))
+
+
+@app.command()
+def kinds(
+    family: Annotated[str, typer.Argument(help="Only this family, for example transform.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List every family and its kinds, with one line of help each: what a recipe can name."""
+    from flows.recipe import FAMILIES, family_named
+
+    if family and family not in FAMILIES:
+        raise VelaturaError(f"there is no family {family!r}; known: {', '.join(FAMILIES)}")
+    found = {
+        name: {kind: family_named(name).help_of(kind) for kind in family_named(name).kinds()}
+        for name in ([family] if family else FAMILIES)
+    }
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    console = Console(highlight=False)
+    for name, members in found.items():
+        console.print(f"\n[bold]{name}[/]")
+        for kind, help_line in members.items():
+            console.print(f"  [cyan]{kind:<22}[/] {help_line}", soft_wrap=True)
+
+
+@app.command()
+def ui(
+    home: Annotated[str, typer.Option(help="The data folder; default $VELATURA_DATA or ./velatura-data.")] = "",
+    port: Annotated[int, typer.Option(help="Where to listen, on this machine only.")] = 5000,
+) -> None:
+    """Open MLflow on this project's runs: compare them, look at pictures and reports."""
+    from flows.tracking import Tracking
+
+    place = Home.of(home)
+    tracking = Tracking(place)
+    address = f"http://127.0.0.1:{port}"
+    runs = f"{address}/#/experiments/{tracking.experiment}/runs"
+    print(f"runs     {runs}\ncompare  {runs}?compareRunsMode=CHART\nmodels   {address}/#/models\nCtrl-C stops it")
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", place.tracking, "--default-artifact-root", place.artifacts.as_uri()]
+    os.execv(sys.executable, command)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check the installation: builds, pins, GPU, disk, the base model, whether the data folder can be written."""
+    from flows.doctor import examine
+
+    findings = examine(Home.of())
+    if as_json:
+        print(json.dumps([finding.as_json() for finding in findings], indent=1))
+    else:
+        console = Console(highlight=False)
+        for finding in findings:
+            mark = {"well": "[green]well[/]", "note": "[yellow]note[/]", "wrong": "[red]wrong[/]"}[finding.state]
+            console.print(f"{mark:>16}  [bold]{finding.what:<18}[/] {finding.words}", soft_wrap=True)
+    if any(finding.state == "wrong" for finding in findings):
+        raise typer.Exit(1)
+
+
+def main() -> Any:
+    """Run the command line; a `VelaturaError` is told in words and ends with status 2."""
+    try:
+        return app()
+    except VelaturaError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]{title(error)}[/]: {escape(str(error))}")
+        sys.exit(2)
+
+
+def title(error: VelaturaError) -> str:
+    """`RecipeError` as "recipe error"."""
+    name = type(error).__name__.removesuffix("Error") or "Velatura"
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
+
+
+if __name__ == "__main__":
+    main()

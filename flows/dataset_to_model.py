@@ -1,0 +1,44 @@
+"""The whole way: a source of pictures in, a registered model and its report out."""
+
+import time
+
+from prefect import flow
+
+from core.errors import VelaturaError
+from flows import stages, tasks
+from flows.home import Home
+from flows.judging import Judgement
+from flows.recipe import Recipe
+from flows.summary import Outcome
+from flows.tracking import Tracking
+
+
+@flow(name="dataset-to-model", persist_result=False, validate_parameters=True)
+def dataset_to_model(recipe: Recipe) -> Outcome:
+    """Curate, caption, augment, train, evaluate and register what the recipe says; what is done is not done again."""
+    began = time.monotonic()
+    assert recipe.family  # a missing base is told before anything is read
+    store = stages.open_store(recipe)
+    with store.writer(stages.say):
+        ingested = tasks.ingest(recipe, store)
+        curated = tasks.curate(recipe, store)
+        captioned = tasks.caption(recipe, store)
+        augmented = tasks.augment(recipe, store)
+        snapshot = tasks.snapshot(store)
+    job = stages.prepare_job(recipe, snapshot)
+    tracking = Tracking(Home.of(recipe.home))
+    with stages.alone(job):
+        already = Judgement.read(job)
+        if already is not None and already.version:
+            judgement, fresh = already, False
+        else:
+            run = stages.begin_run(job, tracking)
+            try:
+                tasks.train(job, tracking, run)
+                judgement, fresh = tasks.evaluate(job, store), True
+                judgement = judgement.registered(job, run, tasks.register(job, tracking, run, judgement))
+            except (VelaturaError, KeyboardInterrupt):
+                tracking.end(run, "FAILED")
+                raise
+    seconds = time.monotonic() - began
+    return Outcome(job, ingested, curated, captioned, augmented, judgement, fresh=fresh, seconds=seconds)

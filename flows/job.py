@@ -1,0 +1,100 @@
+"""What the trainer needs to know, as a file in the run's folder: the recipe and the dataset it is to see."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core.files import write_text
+from core.pixels import Pixels, Read
+from core.record import Record
+from core.snapshot import Snapshot
+from curation.decode import decode
+from flows.recipe import Recipe
+from store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run: what is trained on what, and where its files go."""
+
+    folder: Path
+    key: str
+    recipe: Recipe
+    snapshot: Snapshot
+
+    def write(self) -> None:
+        """Put it where `read` finds it."""
+        value = {"key": self.key, "recipe": self.recipe.model_dump(mode="json"), "snapshot": asdict(self.snapshot)}
+        write_text(self.folder / "job.json", json.dumps(value, indent=1, sort_keys=True))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Job":
+        """The job of a run's folder."""
+        value = json.loads((folder / "job.json").read_text())
+        recipe = Recipe.model_validate(value["recipe"])
+        return cls(folder, value["key"], recipe, Snapshot(**value["snapshot"]))
+
+    @property
+    def spool(self) -> Path:
+        """Where the trainer writes figures."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def steps(self) -> Path:
+        """A folder per looked-at step: probe losses, weights, samples."""
+        return self.folder / "steps"
+
+    def step_folder(self, step: int) -> Path:
+        """The folder of one looked-at step."""
+        return self.steps / f"{step:06d}"
+
+    @property
+    def training(self) -> Path:
+        """Where the loop keeps its checkpoints and exported weights."""
+        return self.folder / "training"
+
+    def weights(self, step: int) -> Path:
+        """The folder of a looked-at step's weights in both layouts."""
+        return self.training / "weights" / f"step-{step:08d}"
+
+    def mark(self, step: int) -> Path:
+        """The file that stands when a step has been looked at to the end."""
+        return self.step_folder(step) / "looked"
+
+    @property
+    def looked(self) -> list[int]:
+        """The steps that have been looked at to the end."""
+        return sorted(int(path.parent.name) for path in self.steps.glob("*/looked"))
+
+    @property
+    def finished(self) -> bool:
+        """Whether training has reached its last step."""
+        return self.recipe.train.steps in self.looked
+
+    @property
+    def device(self) -> str:
+        """Where networks run: the GPU if there is one."""
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    def metadata(self) -> dict[str, str]:
+        """What the weights say of where they come from."""
+        return {
+            "ss_output_name": self.recipe.name,
+            "ss_seed": str(self.recipe.train.seed),
+            "ss_base_model_version": "sd_v1",
+            "velatura.key": self.key,
+            "velatura.manifest": self.snapshot.manifest,
+            "velatura.dataset": self.snapshot.tag,
+            "velatura.recipe": json.dumps(self.recipe.model_dump(mode="json"), sort_keys=True),
+        }
+
+
+def reader(store: Store) -> Read:
+    """Gives a record's pixels from the store; decoding is the same everywhere."""
+
+    def read(record: Record) -> Pixels:
+        return decode(store.image(record.sha256)).pixels
+
+    return read

@@ -1,0 +1,349 @@
+"""After training: choose the checkpoint to keep, draw and measure it, say in words what was found, and publish it."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from backbones.backbone import Backbone
+from backbones.clip import Clip
+from backbones.encoding import embeddings
+from core.files import replacing, write_text
+from core.pixels import Pixels
+from core.progress import report, track
+from core.record import Record
+from core.seeding import seed_of
+from evaluation.grid import beside_nearest, grid, strip
+from evaluation.metric import Evidence, Gallery, Measured, Metric, Subject, load_observation, logged
+from evaluation.metrics.memorisation import MemorisationResult
+from evaluation.metrics.probe import ProbeResult
+from evaluation.report import Dataset, Nearest, Refusal, ReportData, Samples, write_report
+from evaluation.verdict import Verdict, best_step
+from evaluation.verdict import judge as give_verdict
+from flows.job import Job, reader
+from flows.material import Material, gather
+from flows.spool import read
+from flows.tracking import Tracking
+from store.store import Store
+from training.files import restamp
+
+SHOWN = 12
+"""pictures of a kind that the report shows"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What became of a run: the verdict, the kept checkpoint, and where its files are."""
+
+    state: str
+    words: str
+    remedy: str
+    last_state: str
+    """the verdict on the last step, which is what one would have kept without looking"""
+    kept_step: int
+    last_step: int
+    figures: Mapping[str, float]
+    """of the kept step, such as ``probe/learning``"""
+    last_figures: Mapping[str, float]
+    run: str = ""
+    """MLflow's id"""
+    version: str = ""
+    """of the registered model; empty until it is registered"""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """what to path"""
+
+    @staticmethod
+    def path(job: Job) -> Path:
+        """Where a run's judgement stands."""
+        return job.folder / "verdict.json"
+
+    @classmethod
+    def read(cls, job: Job) -> "Judgement | None":
+        """The judgement of a run that has been judged."""
+        path = cls.path(job)
+        return cls(**json.loads(path.read_text())) if path.exists() else None
+
+    def registered(self, job: Job, run: str, version: str) -> "Judgement":
+        """The same, known to MLflow; written down, so that the run is finished."""
+        done = replace(self, run=run, version=version)
+        write_text(self.path(job), json.dumps(asdict(done), indent=1, sort_keys=True))
+        return done
+
+
+def judge(job: Job, store: Store) -> Judgement:
+    """Measure the kept and the last checkpoint and write weights, pictures and report into the run's folder."""
+    import torch
+
+    torch.set_num_threads(job.recipe.train.threads)
+    backbone = job.recipe.family.load(device=job.device)
+    material = gather(job, store, backbone)
+    curve = probe_curve(job, material.evidence)
+    last = max(job.looked)
+    kept = (best_step(curve) if curve else last) or last
+    bench = Bench(job, store, backbone, material)
+    drawn = {step: bench.draw(step) for step in dict.fromkeys((0, kept, last))}
+    measured = {step: bench.measured(step, drawn) for step in dict.fromkeys((kept, last))}
+    verdicts = {step: verdict(curve, measured[step], step) for step in measured}
+    weights = keep_weights(job, kept, verdicts[kept])
+    pictures = bench.pictures(drawn, measured[kept], kept, last)
+    data = report_data(job, store, material, curve, verdicts[kept], measured[kept], bench, drawn, kept, last)
+    write_report(job.folder / "report.html", data)
+    return Judgement(
+        state=verdicts[kept].state,
+        words=verdicts[kept].words,
+        remedy=verdicts[kept].remedy,
+        last_state=verdicts[last].state,
+        kept_step=kept,
+        last_step=last,
+        figures=logged(measured[kept]),
+        last_figures=logged(measured[last]),
+        files={**weights, **pictures, "report": str(job.folder / "report.html")},
+    )
+
+
+def probe_curve(job: Job, evidence: Evidence) -> dict[int, ProbeResult]:
+    """The probe at every looked-at step, from what the trainer observed there."""
+    probes = [metric for metric in job.recipe.metrics if metric.kind == "probe"]
+    curve = {}
+    for step in job.looked if probes else []:
+        result = measure_step(job, probes[0], evidence, step)
+        assert isinstance(result, ProbeResult)
+        curve[step] = result
+    return curve
+
+
+def measure_step(job: Job, metric: Metric, evidence: Evidence, step: int) -> Measured:
+    """A pause metric at one step, beside step 0."""
+    base, tuned = (load_observation(job.step_folder(at) / f"{metric.kind}.npz") for at in (0, step))
+    return metric.measure(base, tuned, evidence)
+
+
+def verdict(curve: Mapping[int, ProbeResult], measured: Mapping[str, Measured], step: int) -> Verdict:
+    """The verdict on a step in the light of all."""
+    return give_verdict(curve, measured.get("memorisation"), measured.get("prior_drift"), step=step)
+
+
+class Bench:
+    """Draws with one checkpoint after the other, and measures what was drawn."""
+
+    def __init__(self, job: Job, store: Store, backbone: Backbone, material: Material) -> None:
+        self.job, self.store, self.backbone, self.material = job, store, backbone, material
+        self.prompts = material.prompts(job)
+        self.many = self._many()
+        clip = Clip.open(job.recipe.samples.clip, device=job.device)
+        self.clip = clip
+        self.real = {side: self._gallery(material.side(side)) for side in ("train", "held_out")}
+
+    def _many(self) -> list[str]:
+        """The prompts that are looked through for copies: captions of both sides in turn, as often as is needed."""
+        sides = [self.material.captions(side) for side in ("train", "held_out")]
+        turns = [prompt for pair in zip(*sides, strict=False) for prompt in pair] or sides[0]
+        count = self.job.recipe.samples.memorisation
+        return [turns[number % len(turns)] for number in range(count)]
+
+    def _gallery(self, records: Sequence[Record]) -> Gallery:
+        read_one = reader(self.store)
+        return Gallery(
+            tuple(record.id for record in records),
+            tuple(record.group or record.id for record in records),
+            tuple(read_one(record) for record in records),
+            embeddings(self.clip, records, read_one, self.store.cache("embeddings")),
+        )
+
+    def draw(self, step: int) -> tuple[list[Pixels], Gallery]:
+        """Pictures of the shown prompts and of the many, by the base (step 0) or a checkpoint's own weights file."""
+        spec = self.job.recipe.samples
+        if step:
+            self.backbone.apply_adapter(self.job.weights(step) / "kohya.safetensors")
+        asked = [*self.prompts, *self.many]
+        seeds = [seed_of("sample", spec.seed, number) % 2**32 for number in range(len(asked))]
+        drawn = [
+            self.backbone.sample([prompt], [seed], steps=spec.steps, guidance=spec.guidance)[0]
+            for prompt, seed in track(list(zip(asked, seeds, strict=True)), f"drawing at step {step}", len(asked))
+        ]
+        self.backbone.remove_adapter()
+        many = drawn[len(self.prompts) :]
+        return drawn[: len(self.prompts)], Gallery(
+            tuple(self.many), tuple(self.many), tuple(many), self.clip.embed_pictures(many)
+        )
+
+    @property
+    def evidence(self) -> Evidence:
+        """What trainer's metrics see, and the real pictures."""
+        return replace(
+            self.material.evidence, train_pictures=self.real["train"], held_out_pictures=self.real["held_out"]
+        )
+
+    def measured(self, step: int, drawn: Mapping[int, tuple[list[Pixels], Gallery]]) -> dict[str, Measured]:
+        """Every metric of the recipe that there is evidence for, at one step."""
+        found: dict[str, Measured] = {}
+        enough = len(self.many) > 0 and len(self.real["held_out"]) > 0 and len(set(self.real["train"].groups)) > 1
+        for metric in self.job.recipe.metrics:
+            if (self.job.step_folder(step) / f"{metric.kind}.npz").exists():
+                found[metric.kind] = measure_step(self.job, metric, self.evidence, step)
+            elif metric.needs <= {"samples", "pictures"} and enough:
+                base, tuned = (
+                    metric.observe(Subject(self.backbone, self.evidence, drawn[at][1])) for at in (0, step)
+                )
+                found[metric.kind] = metric.measure(base, tuned, self.evidence)
+        return found
+
+    def nearest(self, measured: Mapping[str, Measured], samples: Gallery) -> list[Nearest]:
+        """The samples that come nearest to a training picture, the nearest first."""
+        result = measured.get("memorisation")
+        if not isinstance(result, MemorisationResult):
+            return []
+        train = self.real["train"].pixels
+        return [
+            Nearest(samples.pixels[p.sample], train[p.training], samples.names[p.sample], p.pixel, p.clip, p.copied)
+            for p in result.pairs[:SHOWN]
+        ]
+
+    def pictures(
+        self,
+        drawn: Mapping[int, tuple[list[Pixels], Gallery]],
+        measured: Mapping[str, Measured],
+        kept: int,
+        last: int,
+    ) -> dict[str, str]:
+        """The sheets of samples as files: beside the base's, and beside the nearest training pictures."""
+        columns = {"base": 0, f"step {kept}": kept, **({f"step {last}": last} if last != kept else {})}
+        rows = [[drawn[step][0][at] for step in columns.values()] for at in range(len(self.prompts))]
+        files = {"samples": grid(self.prompts, list(columns), rows)}
+        if self.real["train"].pixels:
+            files["training_pictures"] = strip(self.real["train"].pixels[:32])
+        pairs = self.nearest(measured, drawn[kept][1])
+        if pairs:
+            files["nearest"] = beside_nearest([(n.sample, n.training, "copy" if n.copied else "") for n in pairs])
+        for name, data in files.items():
+            with replacing(self.job.folder / "pictures" / f"{name}.png") as temporary:
+                temporary.write_bytes(data)
+        return {name: str(self.job.folder / "pictures" / f"{name}.png") for name in files}
+
+
+def keep_weights(job: Job, step: int, found: Verdict) -> dict[str, str]:
+    """Put the kept step's weights where they are looked for, in both layouts, with the verdict in their metadata."""
+    names = {"weights": f"{job.recipe.name}.safetensors", "diffusers": "pytorch_lora_weights.safetensors"}
+    sources = {"weights": "kohya.safetensors", "diffusers": "pytorch_lora_weights.safetensors"}
+    said = {"velatura.verdict": found.state, "velatura.verdict_words": found.words}
+    files = {}
+    for what, name in names.items():
+        target = job.folder / "weights" / name
+        with replacing(target) as temporary:
+            shutil.copyfile(job.weights(step) / sources[what], temporary)
+        restamp(target, said)
+        files[what] = str(target)
+    return files
+
+
+def report_data(
+    job: Job,
+    store: Store,
+    material: Material,
+    curve: Mapping[int, ProbeResult],
+    found: Verdict,
+    measured: Mapping[str, Measured],
+    bench: Bench,
+    drawn: Mapping[int, tuple[list[Pixels], Gallery]],
+    kept: int,
+    last: int,
+) -> ReportData:
+    """Everything that the report shows."""
+    columns = {"base": 0, f"step {kept}": kept, **({f"step {last}": last} if last != kept else {})}
+    rows = tuple(tuple(drawn[step][0][at] for step in columns.values()) for at in range(len(bench.prompts)))
+    losses = [(figure.step, figure.value) for figure in read(job.spool) if figure.key == "train/loss"]
+    recipe = job.recipe
+    return ReportData(
+        title=recipe.name,
+        made=time.strftime("%d %B %Y, %H:%M"),
+        verdict=found,
+        curve=curve,
+        measured={kind: one for kind, one in measured.items() if kind != "probe"},
+        losses=losses,
+        samples=Samples(tuple(bench.prompts), tuple(columns), rows, best=f"step {kept}"),
+        nearest=bench.nearest(measured, drawn[kept][1]),
+        dataset=dataset_of(job, store, material),
+        recipe=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
+        facts=[
+            ("base", recipe.base),
+            ("adapter", recipe.train.adapter.kind),
+            ("steps", f"{kept} kept of {last}"),
+            ("data", f"{job.snapshot.tag}, manifest {job.snapshot.manifest[:12]}"),
+        ],
+        files=[("weights", f"weights/{recipe.name}.safetensors"), ("run", job.folder.name)],
+    )
+
+
+def dataset_of(job: Job, store: Store, material: Material) -> Dataset:
+    """What the run was trained and measured on, and what was refused and why."""
+    records = store.records(tag=job.snapshot.tag)
+    read_one = reader(store)
+    refused: dict[str, list[Record]] = {}
+    for record in records:
+        if record.verdict == "refused" and record.depth == 0:
+            refused.setdefault(record.reasons[0].code if record.reasons else "unknown", []).append(record)
+
+    def shown(some: Sequence[Record]) -> tuple[Pixels, ...]:
+        return tuple(read_one(record) for record in some if record.width)
+
+    families: dict[str, list[Record]] = {}
+    for record in records:
+        if record.depth == 0 and record.group:
+            families.setdefault(record.group, []).append(record)
+    train, held_out = material.side("train"), material.side("held_out")
+    return Dataset(
+        snapshot=job.snapshot.tag,
+        manifest=job.snapshot.manifest,
+        train=len(train),
+        held_out=len(held_out),
+        made=sum(record.depth > 0 for record in material.kept),
+        groups=len({record.group for record in [*train, *held_out]}),
+        refused=tuple(
+            Refusal(code, some[0].reasons[0].words if some[0].reasons else "", len(some), shown(some[:4]))
+            for code, some in sorted(refused.items())
+        ),
+        duplicates=tuple(shown(some[:4]) for some in families.values() if len(some) > 1)[:SHOWN],
+        pictures=shown(train[:SHOWN]),
+    )
+
+
+def publish(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> str:
+    """Log pictures by step, files, figures and tags, and register the kept checkpoint; the version's number."""
+    for step in job.looked:
+        for number, path in enumerate(sorted(job.step_folder(step).glob("sample-*.png"))):
+            with Image.open(path) as image:
+                tracking.log_picture(run, f"samples/prompt{number}", step, np.asarray(image.convert("RGB")))
+    for name, path in judgement.files.items():
+        folder = {"weights": "weights", "diffusers": "weights", "report": ""}.get(name, "pictures")
+        tracking.log_file(run, Path(path), folder)
+    tags = {
+        "velatura.verdict": judgement.state,
+        "velatura.best_step": str(judgement.kept_step),
+        "velatura.last_verdict": judgement.last_state,
+        **{f"velatura.{name}": f"{judgement.figures[key]:.3f}" for name, key in TAGGED.items() if key in judgement.figures},
+    }
+    tracking.tag(run, tags)
+    version = tracking.register(
+        job.recipe.name,
+        run,
+        "weights",
+        {"velatura.dataset": job.snapshot.tag, "velatura.manifest": job.snapshot.manifest, **tags},
+    )
+    tracking.end(run)
+    return version
+
+
+TAGGED = {
+    "learning": "probe/learning",
+    "gap": "probe/gap",
+    "copy_rate": "memorisation/copy_rate",
+    "drift": "prior_drift/relative",
+}

@@ -1,0 +1,67 @@
+"""What a run sees, encoded once: examples to train on, and the evidence that base and tuned network are compared on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backbones.backbone import Backbone, Conditioning
+from backbones.encoding import conditionings, latents
+from core.errors import NotEnoughData
+from core.record import Record
+from core.seeding import seed_of
+from evaluation.case import Case, prior_cases
+from evaluation.metric import Evidence
+from flows.job import Job, reader
+from store.store import Store
+from training.data import Example
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The kept pictures of one snapshot, as the network sees them."""
+
+    kept: list[Record]
+    texts: Mapping[str, str]
+    """caption by record id"""
+    examples: list[Example]
+    conditionings: Mapping[str, Conditioning]
+    """by caption; also of ``""`` and of the prompts"""
+    evidence: Evidence
+
+    def side(self, split: str) -> list[Record]:
+        """The real pictures of one side of the split, sorted by id."""
+        return [record for record in self.kept if record.split == split and record.depth == 0]
+
+    def prompts(self, job: Job) -> list[str]:
+        """What is drawn at each looked-at step: the recipe's prompts, or some captions of held-out pictures."""
+        if job.recipe.samples.prompts:
+            return list(job.recipe.samples.prompts)
+        captions = self.captions("held_out") or self.captions("train")
+        return captions[: job.recipe.samples.count]
+
+    def captions(self, split: str) -> list[str]:
+        """Different captions of one side, in an order that follows from the pictures alone."""
+        ordered = sorted(self.side(split), key=lambda record: seed_of("prompt", record.id))
+        return list(dict.fromkeys(self.texts[record.id] for record in ordered))
+
+
+def gather(job: Job, store: Store, backbone: Backbone) -> Material:
+    """Everything of the job's snapshot, from the store's caches where it is there. ``backbone`` must be untuned."""
+    tag, samples = job.snapshot.tag, job.recipe.samples
+    kept = [record for record in store.records(tag=tag) if record.verdict == "kept"]
+    captions = store.captions(tag=tag)
+    texts = {record.id: captions[record.id].text if record.id in captions else "" for record in kept}
+    cache = store.cache("latents")
+    pictures = latents(backbone, kept, reader(store), cache, resolution=backbone.resolution)
+    told = conditionings(backbone, [*texts.values(), *samples.prompts], store.cache("text_states"))
+    trained = [record for record in kept if record.split == "train"]
+    if not trained:
+        raise NotEnoughData(f"no picture is left to train on; the dataset {tag} keeps {len(kept)}, all held out")
+
+    def cases(split: str) -> Sequence[Case]:
+        real = [record for record in kept if record.split == split and record.depth == 0]
+        return [Case(r.id, r.group, pictures[r.id], told[texts[r.id]]) for r in real]
+
+    prior = prior_cases(backbone, samples.prior, cache, steps=samples.steps, guidance=samples.guidance)
+    evidence = Evidence(train=cases("train"), held_out=cases("held_out"), prior=prior)
+    examples = [Example(r.id, pictures[r.id], texts[r.id], r.weight) for r in trained]
+    return Material(kept, texts, examples, told, evidence)

@@ -1,0 +1,155 @@
+"""The stages of a run as plain functions: what a Prefect task calls, and what a test can call without Prefect."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from augment.augment import Augmented, augment
+from captioning.caption import Captioned, caption
+from core.errors import DiskFull, NotEnoughData, TrainingFailed
+from core.progress import report
+from core.snapshot import Snapshot
+from curation.curate import Curated, Ingested, curate, ingest
+from flows.home import Home
+from flows.job import Job, reader
+from flows.recipe import Recipe
+from flows.tracking import Tracking
+from store.lock import exclusive
+from store.store import Store
+
+
+def open_store(recipe: Recipe) -> Store:
+    """The store of the recipe's dataset, made where there is none."""
+    return Store.open(Home.of(recipe.home).store(recipe.dataset or recipe.name))
+
+
+def say(words: str) -> None:
+    """One line to whoever watches: a wait, a word, not a piece of work."""
+    report(words, 0, 0)
+
+
+def read_pictures(recipe: Recipe, store: Store) -> Ingested:
+    """Read what is new or changed in the source, and measure it."""
+    return ingest(store, recipe.pictures, recipe.filters)
+
+
+def choose_pictures(recipe: Recipe, store: Store) -> Curated:
+    """Refuse, group and split what was read; `NotEnoughData` where nothing is left."""
+    curated = curate(store, recipe.filters, recipe.split)
+    if curated.kept == 0:
+        reasons = ", ".join(f"{count} {code}" for code, count in sorted(curated.refused.items())) or "none was found"
+        raise NotEnoughData(f"no picture of {recipe.pictures.name} can be used: {reasons}")
+    return curated
+
+
+def write_captions(recipe: Recipe, store: Store) -> Captioned:
+    """Caption what has no caption of this captioner; what a person wrote stays."""
+    return caption(store, recipe.captioner, reader(store))
+
+
+def make_pictures(recipe: Recipe, store: Store) -> Augmented:
+    """Make what the recipe's transforms and generators ask for."""
+    asked = recipe.augment
+    blocks = [*asked.transforms, *asked.generators]
+    return augment(store, blocks, asked.copies, asked.seed, reader(store), share=asked.share)
+
+
+def prepare_job(recipe: Recipe, snapshot: Snapshot) -> Job:
+    """The run of this recipe on this data. Equal recipe and equal data: the same folder, so nothing is done twice."""
+    key = recipe.model_key(snapshot.manifest)
+    return Job(Home.of(recipe.home).run(f"{recipe.name}-{key}"), key, recipe, snapshot)
+
+
+@contextmanager
+def alone(job: Job) -> Iterator[None]:
+    """Wait until no other process works on this run."""
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with exclusive(job.folder / ".lock", say):
+        yield
+
+
+def begin_run(job: Job, tracking: Tracking) -> str:
+    """The MLflow run of a job, with parameters and dataset; an interrupted one goes on."""
+    tags = {
+        "velatura.recipe": job.recipe.name,
+        "velatura.base": job.recipe.base,
+        "velatura.dataset": job.snapshot.tag,
+        "velatura.manifest": job.snapshot.manifest,
+    }
+    known = tracking.find(job.key)
+    run = tracking.begin(job.key, job.folder.name, tags, job.recipe.flat())
+    if known is None or not known.inputs.dataset_inputs:
+        tracking.log_snapshot(run, job.snapshot)
+    return run
+
+
+def train_model(job: Job, tracking: Tracking, run: str) -> None:
+    """Train in a process of its own, which ends when this one does; figures reach MLflow as they come.
+
+    `TrainingFailed` says why it stopped and what was kept; running again goes on from there.
+    """
+    if job.finished:
+        tracking.drain(run, job.spool)
+        return
+    job.write()
+    command = [sys.executable, "-m", "flows.trainer", str(job.folder)]
+    errors = job.folder / "trainer.log"
+    root = Path(__file__).parents[1]
+    with errors.open("wb") as log, exclusive(Home.of(job.recipe.home).root / "trainer.lock", say):
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=_environment(root))
+        try:
+            while process.poll() is None:
+                tracking.drain(run, job.spool)
+                _tell(job)
+                time.sleep(0.25)
+        finally:
+            if process.poll() is None:
+                process.terminate()  # the trainer saves a checkpoint
+                process.wait()
+            assert process.stdin is not None
+            process.stdin.close()
+    tracking.drain(run, job.spool)
+    _tell(job)
+    if process.returncode != 0:
+        raise _failure(process.returncode, errors)
+
+
+def _environment(root: Path) -> dict[str, str]:
+    import os
+
+    paths = [str(root), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+def _tell(job: Job) -> None:
+    from flows.spool import read
+
+    figures = read(job.spool)
+    step = max((figure.step for figure in figures), default=0)
+    if figures:
+        report("training", step, job.recipe.train.steps)
+    else:
+        report("preparing the base", 0, 1)
+
+
+def _failure(status: int, log: Path) -> Exception:
+    """What the trainer's end means, in words."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    last = lines[-1] if lines else "it said nothing"
+    if last.startswith("DiskFull:"):
+        return DiskFull(last.partition(": ")[2])
+    if status < 0:
+        return TrainingFailed(f"the trainer was ended by signal {-status}; run again and it goes on. Its words: {log}")
+    return TrainingFailed(f"{last.partition(': ')[2] or last}\n(all of its words: {log})")
+
+
+def copy_weights(source: Path, target: Path) -> None:
+    """Put a weights file in its place, whole or not at all."""
+    from core.files import replacing
+
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)

@@ -1,0 +1,64 @@
+"""The stages as Prefect tasks: three lines around a plain function each. The truth is in the store and in MLflow."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from augment.augment import Augmented
+from captioning.caption import Captioned
+from core.snapshot import Snapshot
+from curation.curate import Curated, Ingested
+from flows import judging, stages
+from flows.job import Job
+from flows.recipe import Recipe
+from flows.tracking import Tracking
+from store.store import Store
+
+stage = task(cache_policy=NO_CACHE, persist_result=False, log_prints=False)
+
+
+@stage
+def ingest(recipe: Recipe, store: Store) -> Ingested:
+    """Read what is new or changed in the source."""
+    return stages.read_pictures(recipe, store)
+
+
+@stage
+def curate(recipe: Recipe, store: Store) -> Curated:
+    """Refuse, group and split."""
+    return stages.choose_pictures(recipe, store)
+
+
+@stage
+def caption(recipe: Recipe, store: Store) -> Captioned:
+    """Caption what has no caption yet."""
+    return stages.write_captions(recipe, store)
+
+
+@stage
+def augment(recipe: Recipe, store: Store) -> Augmented:
+    """Make what the recipe asks for."""
+    return stages.make_pictures(recipe, store)
+
+
+@stage
+def snapshot(store: Store) -> Snapshot:
+    """Name this state of the dataset."""
+    return store.snapshot()
+
+
+@stage
+def train(job: Job, tracking: Tracking, run: str) -> None:
+    """Train in a process of its own."""
+    stages.train_model(job, tracking, run)
+
+
+@stage
+def evaluate(job: Job, store: Store) -> judging.Judgement:
+    """Choose the checkpoint, draw, measure, and write the report."""
+    return judging.judge(job, store)
+
+
+@stage
+def register(job: Job, tracking: Tracking, run: str, judgement: judging.Judgement) -> str:
+    """Log files and figures, and make the model a version."""
+    return judging.publish(job, tracking, run, judgement)

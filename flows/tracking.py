@@ -1,0 +1,163 @@
+"""What MLflow is told of a run: parameters, the dataset it saw, figures, pictures, weights, the report, the version."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.data.dataset_source import DatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from core.pixels import Pixels
+from core.snapshot import Snapshot
+from flows.home import Home
+from flows.spool import Figure, mark_sent, unsent
+
+log = logging.getLogger(__name__)
+EXPERIMENT = "velatura"
+
+
+class StoreSource(DatasetSource):
+    """Where a dataset stands: the store and the tag. MLflow keeps it as JSON."""
+
+    def __init__(self, uri: str, tag: str) -> None:
+        self.uri = uri
+        self.tag = tag
+
+    @staticmethod
+    def _get_source_type() -> str:
+        return "lancedb"
+
+    def load(self, **kwargs: Any) -> str:
+        """The store's URI; `Store.open(uri).records(tag=...)` reads the records."""
+        return self.uri
+
+    @staticmethod
+    def _can_resolve(raw_source: object) -> bool:
+        return False
+
+    @classmethod
+    def _resolve(cls, raw_source: object) -> "StoreSource":
+        raise NotImplementedError  # MLflow asks only where `_can_resolve` said yes
+
+    def to_dict(self) -> dict[str, str]:
+        """What `from_dict` reads back."""
+        return {"uri": self.uri, "tag": self.tag}
+
+    @classmethod
+    def from_dict(cls, source_dict: Mapping[str, str]) -> "StoreSource":
+        """The source of a logged dataset."""
+        return cls(source_dict["uri"], source_dict["tag"])
+
+
+class Tracking:
+    """One project's MLflow. Nothing here is needed for training: a server that is down costs no run."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        home.root.mkdir(parents=True, exist_ok=True)
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """A client of the local database or the server."""
+        return MlflowClient(tracking_uri=self.home.tracking)
+
+    @cached_property
+    def experiment(self) -> str:
+        """The id of the experiment that all runs of this home are in; made on first use."""
+        found = self.client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            return str(found.experiment_id)
+        location = self.home.artifacts.as_uri() if self.home.tracking.startswith("sqlite:") else None
+        try:
+            return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
+        except MlflowException:  # another process was first
+            return str(self.client.get_experiment_by_name(EXPERIMENT).experiment_id)
+
+    def find(self, key: str) -> Run | None:
+        """The run of a model key, whatever became of it."""
+        runs = self.client.search_runs([self.experiment], f"tags.`velatura.key` = '{key}'", max_results=1)
+        return runs[0] if runs else None
+
+    def begin(self, key: str, name: str, tags: Mapping[str, str], parameters: Mapping[str, str]) -> str:
+        """The id of the run of ``key``, going on with the one that was interrupted if there is one."""
+        run = self.find(key)
+        if run is None:
+            run = self.client.create_run(self.experiment, run_name=name, tags={"velatura.key": key, **tags})
+            known = [Param(path, value[:6000]) for path, value in sorted(parameters.items())]
+            for start in range(0, len(known), 100):  # MLflow takes 100 at a time
+                self.client.log_batch(run.info.run_id, params=known[start : start + 100])
+        else:
+            self.client.update_run(run.info.run_id, status="RUNNING")
+        return str(run.info.run_id)
+
+    def log_snapshot(self, run: str, snapshot: Snapshot, context: str = "training") -> None:
+        """The dataset as an input of the run: source, version and manifest."""
+        source = StoreSource(snapshot.store, snapshot.tag)
+        dataset = MetaDataset(source=source, name=snapshot.tag, digest=snapshot.manifest[:32])
+        entity = dataset._to_mlflow_entity()
+        tags = [InputTag("mlflow.data.context", context), InputTag("velatura.manifest", snapshot.manifest)]
+        self.client.log_inputs(run, datasets=[DatasetInput(dataset=entity, tags=tags)])
+
+    def log_figures(self, run: str, figures: Iterable[Figure]) -> None:
+        """Many figures in few calls; sending the same again changes nothing."""
+        metrics = [Metric(f.key, f.value, f.time_ms, f.step) for f in figures]
+        for start in range(0, len(metrics), 1000):
+            self.client.log_batch(run, metrics=metrics[start : start + 1000])
+
+    def drain(self, run: str, spool: Path) -> int:
+        """Send what the trainer has written and MLflow has not; how many that were. A server that is down: none, later."""
+        sent = spool.with_suffix(".sent")
+        figures = unsent(spool, sent)
+        if not figures:
+            return 0
+        try:
+            self.log_figures(run, figures)
+        except MlflowException as error:
+            log.warning("MLflow did not take %d figures, they are kept in %s: %s", len(figures), spool, error)
+            return 0
+        mark_sent(sent, figures)
+        return len(figures)
+
+    def log_picture(self, run: str, key: str, step: int, pixels: Pixels) -> None:
+        """A picture of an image series, shown with a slider over the steps."""
+        self.client.log_image(run, np.ascontiguousarray(pixels), key=key, step=step, synchronous=True)
+
+    def log_file(self, run: str, path: Path, folder: str = "") -> None:
+        """A file as an artifact of the run."""
+        self.client.log_artifact(run, str(path), folder or None)
+
+    def log_value(self, run: str, name: str, value: object) -> None:
+        """A JSON value as an artifact of the run."""
+        self.client.log_text(run, json.dumps(value, indent=1, sort_keys=True), name)
+
+    def tag(self, run: str, tags: Mapping[str, str]) -> None:
+        """Tags of the run, which the runs table can sort by."""
+        self.client.log_batch(run, tags=[RunTag(key, str(value)) for key, value in tags.items()])
+
+    def end(self, run: str, status: str = "FINISHED") -> None:
+        """Close the run: FINISHED, FAILED or KILLED."""
+        self.client.set_terminated(run, status)
+
+    def register(self, name: str, run: str, folder: str, tags: Mapping[str, str]) -> str:
+        """A version of the registered model ``name`` from the run's artifacts; the same run is registered once."""
+        try:
+            self.client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        for version in self.client.search_model_versions(f"name = '{name}'"):
+            if version.run_id == run:
+                return str(version.version)
+        made = self.client.create_model_version(name, source=f"runs:/{run}/{folder}", run_id=run, tags=dict(tags))
+        return str(made.version)
+
+    def link(self, run: str, address: str) -> str:
+        """The address of the run's page below an MLflow server's ``address``."""
+        return f"{address}/#/experiments/{self.experiment}/runs/{run}"

@@ -1,0 +1,56 @@
+"""Make the pocket base: ``python -m scripts.pocket`` does all stages; name some to do only those.
+
+Every stage goes on where it stopped. Without a GPU the default budgets come to about three hours on one core.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from scripts.pocket import clip, evaluate, export, reading, tokenizer, unet, vae
+from scripts.pocket.data import Data
+from scripts.pocket.training import Budget
+
+MINUTES = {"clip": 45.0, "vae": 35.0, "unet": 90.0}
+
+
+def main() -> None:
+    """Read the command line and do the stages in order."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.pocket", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    stages = ("data", "tokenizer", "clip", "vae", "unet", "export", "evaluate", "reading")
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(stages))
+    parser.add_argument("--minutes", type=float, help="budget of a training stage, all its runs together")
+    parser.add_argument("--steps", type=int, help="the same in optimizer steps")
+    processes = 1 if torch.cuda.is_available() else min(2, os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, choices=(1, 2), default=processes, help="processes for the U-Net")
+    parser.add_argument("--work", type=Path, default=Path("build/pocket"), help="packages, caches, training states")
+    parser.add_argument("--out", type=Path, default=Path("backbones/pocket"), help="where the base goes")
+    given = parser.parse_args()
+    if unknown := set(given.stages) - set(stages):
+        parser.error(f"no stage {', '.join(sorted(unknown))}; known: {', '.join(stages)}")
+    data = Data(given.work)
+
+    def budget(stage: str) -> Budget:
+        limited = given.minutes is not None or given.steps is not None
+        return Budget(given.minutes if limited else MINUTES[stage], given.steps)
+
+    todo: dict[str, Callable[[], object]] = {
+        "data": lambda: data.pictures,
+        "tokenizer": lambda: tokenizer.make(data.concepts, given.work / "tokenizer"),
+        "clip": lambda: clip.train(data, budget("clip")),
+        "vae": lambda: vae.train(data, budget("vae")),
+        "unet": lambda: unet.train(data, budget("unet"), given.workers),
+        "export": lambda: export.export(data, given.out),
+        "evaluate": lambda: evaluate.evaluate(data, given.out),
+        "reading": lambda: reading.grids(data, given.out, given.work / "reading"),
+    }
+    for stage in given.stages or stages:
+        todo[stage]()
+
+
+main()

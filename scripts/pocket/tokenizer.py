@@ -1,0 +1,82 @@
+"""A CLIP-style byte BPE of 2,048 tokens, learnt from the captions, in the files that CLIPTokenizer reads."""
+
+import json
+import random
+from pathlib import Path
+
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import CLIPTokenizer
+
+from scripts.pocket.captions import NAMES, Truth, caption
+from scripts.pocket.concepts import Concept
+from scripts.pocket.packages import STYLES
+
+SIZE = 2048
+CONTEXT = 77
+START, END = "<|startoftext|>", "<|endoftext|>"
+
+
+def corpus(concepts: list[Concept]) -> list[str]:
+    """Captions of every kind, several for each concept, and plain words of prompts."""
+    rng = random.Random("corpus")
+    texts = ["an openmoji style emoji of a sks squid, a photo of a drawing, a painting in the style of, black and white"] * 5
+    for concept in concepts:
+        for _ in range(4):
+            colours = tuple(rng.sample(NAMES, 2))
+            size = rng.choice(("", "small", "large"))
+            truth = Truth(concept, rng.choice(tuple(STYLES)), colours, rng.choice(NAMES), size)
+            texts.append(caption(truth, rng))
+        texts.append(f"{concept.name} {' '.join(concept.tags)}")
+    return texts
+
+
+def make(concepts: list[Concept], folder: Path) -> None:
+    """Write vocab.json, merges.txt and tokenizer_config.json: 256 bytes, 256 word ends, merges, start, end."""
+    learner = Tokenizer(models.BPE(unk_token=END, end_of_word_suffix="</w>"))
+    learner.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(_words(), behavior="removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=SIZE, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False
+    )
+    learner.train_from_iterator((text.lower() for text in corpus(concepts)), trainer)
+    merges = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
+    merges = merges[: SIZE - 2 * len(alphabet) - 2]
+    tokens = [*alphabet, *(byte + "</w>" for byte in alphabet), *("".join(pair) for pair in merges), START, END]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}, ensure_ascii=False))
+    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
+    (folder / "merges.txt").write_text("\n".join(lines) + "\n")
+    config = {
+        "tokenizer_class": "CLIPTokenizer",
+        "bos_token": START,
+        "eos_token": END,
+        "unk_token": END,
+        "pad_token": END,
+        "model_max_length": CONTEXT,
+        "do_lower_case": True,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def _words() -> "object":
+    """CLIP's own way to cut a text into words."""
+    from tokenizers import Regex
+
+    return Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
+
+
+class Encoder:
+    """Texts to padded ids, each text cut up only once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the tokenizer from ``folder``."""
+        self.tokenizer = CLIPTokenizer.from_pretrained(str(folder))
+        self.known: dict[str, list[int]] = {}
+
+    def ids(self, text: str) -> list[int]:
+        """With start and end, at most 77."""
+        if text not in self.known:
+            self.known[text] = self.tokenizer(text, truncation=True, max_length=CONTEXT)["input_ids"]
+        return self.known[text]

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.snapshot import Snapshot
+from flows.home import Home
+from flows.spool import Spool
+from flows.tracking import StoreSource, Tracking
+
+SNAPSHOT = Snapshot(store="/somewhere/store", tag="data-0003", count=12, held_out=3, manifest="ab" * 32)
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
+    return Tracking(Home(tmp_path_factory.mktemp("home")))
+
+
+def begun(tracking: Tracking, key: str) -> str:
+    return tracking.begin(key, f"run-{key}", {"velatura.base": "pocket"}, {"train.steps": "3", "name": "mine"})
+
+
+def test_an_interrupted_run_goes_on_as_the_same_run(tracking: Tracking) -> None:
+    first = begun(tracking, "k1")
+    tracking.end(first, "FAILED")
+    assert begun(tracking, "k1") == first
+    assert tracking.client.get_run(first).info.status == "RUNNING"
+    assert begun(tracking, "k2") != first
+
+
+def test_the_dataset_is_an_input_with_source_version_and_manifest(tracking: Tracking) -> None:
+    run = begun(tracking, "k3")
+    tracking.log_snapshot(run, SNAPSHOT)
+    (logged,) = tracking.client.get_run(run).inputs.dataset_inputs
+    assert logged.dataset.name == "data-0003"
+    assert StoreSource.from_json(logged.dataset.source).to_dict() == {"uri": "/somewhere/store", "tag": "data-0003"}
+    assert {tag.key: tag.value for tag in logged.tags}["velatura.manifest"] == SNAPSHOT.manifest
+
+
+def test_every_figure_of_the_spool_arrives_once(tracking: Tracking, tmp_path: Path) -> None:
+    run = begun(tracking, "k4")
+    spool = tmp_path / "metrics.jsonl"
+    for step in range(30):
+        Spool(spool).write(step, {"loss": 1 / (step + 1), "probe/gap": step / 100})
+    assert tracking.drain(run, spool) == 60
+    assert tracking.drain(run, spool) == 0
+    Spool(spool, from_step=20).write(21, {"loss": 1 / 22})
+    tracking.drain(run, spool)
+    assert [(m.step, m.value) for m in tracking.client.get_metric_history(run, "loss")] == [(s, 1 / (s + 1)) for s in range(30)]
+
+
+def test_a_server_that_is_down_loses_no_figure(tracking: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = begun(tracking, "k5")
+    spool = tmp_path / "metrics.jsonl"
+    Spool(spool).write(1, {"loss": 0.5})
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # nobody listens on the discard port
+    away = Tracking(Home(tmp_path))
+    assert away.drain(run, spool) == 0
+    assert tracking.drain(run, spool) == 1
+
+
+def test_a_run_is_registered_once_with_its_data_tag(tracking: Tracking, tmp_path: Path) -> None:
+    run = begun(tracking, "k6")
+    weights = tmp_path / "mine.safetensors"
+    weights.write_bytes(b"weights")
+    tracking.log_file(run, weights, "weights")
+    version = tracking.register("mine", run, "weights", {"velatura.dataset": "data-0003"})
+    assert tracking.register("mine", run, "weights", {"velatura.dataset": "data-0003"}) == version
+    assert tracking.client.get_model_version("mine", version).tags["velatura.dataset"] == "data-0003"
+    other = begun(tracking, "k7")
+    assert tracking.register("mine", other, "weights", {}) != version
+
+
+def test_pictures_are_a_series_over_the_steps(tracking: Tracking) -> None:
+    run = begun(tracking, "k8")
+    for step in (0, 10):
+        tracking.log_picture(run, "samples", step, np.full((8, 8, 3), step, dtype=np.uint8))
+    names = [file.path for file in tracking.client.list_artifacts(run, "images")]
+    assert sum(name.endswith(".png") for name in names) == 2

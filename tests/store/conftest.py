@@ -1,0 +1,31 @@
+"""A small store, and processes that write to it as independently as two terminals would."""
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+
+from store.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def writers() -> Iterator[ProcessPoolExecutor]:
+    """Four processes, started by spawn."""
+    with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def mortals() -> ForkServerContext:
+    """For processes that are killed: LanceDB is imported once for all of them, which takes seconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lancedb", "lance", "store.store"])
+    return context

@@ -1,0 +1,37 @@
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from training.spec import Train
+
+
+def test_every_default_is_said_and_a_written_spec_reads_back() -> None:
+    spec = Train()
+    assert Train.model_validate(spec.model_dump(mode="json")) == spec
+    assert spec.adapter.kind == "lora"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"step": 3}, "step"),
+        ({"steps": 0}, "greater than or equal to 1"),
+        ({"adapter": {"kind": "lora", "rnak": 4}}, "rnak: no such key; known here: alpha, convolutions, dropout, rank"),
+        ({"optimizer": "adam"}, "has no kind 'adam'; known: adamw"),
+        ({"caption_dropout": 1.5}, "less than or equal to 1"),
+        ({"precision": "fp8"}, "precision"),
+    ],
+)
+def test_a_wrong_key_or_value_is_refused_with_its_path(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Train.model_validate(wrong)
+
+
+def test_reading_a_spec_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from training.spec import Train; Train();"
+        "assert not {'torch', 'diffusers', 'peft'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
