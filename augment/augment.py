@@ -86,7 +86,7 @@ def made_of(items: Sequence[Wanted], read: Read, seen: set[tuple[str, str]]) -> 
         data = png_of(what.pixels)
         height, width = what.pixels.shape[:2]
         image = Image(sha256_of(data), data, "image/png", width, height)
-        parent = replace(item.parent, reasons=())
+        parent = item.parent
         record = parent.derive(
             item.block, sha256=image.sha256, seed=item.seed, drawn=what.drawn, width=width, height=height
         )

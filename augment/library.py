@@ -2,9 +2,11 @@
 
 import importlib
 import os
+from functools import cache
 from typing import Any
 
 
+@cache
 def functional(area: str) -> Any:
     """A module of albumentations' pure functions: ``pixel``, ``crops`` or ``geometric``.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from core.block import Block
 from core.pixels import Pixels
@@ -14,7 +13,7 @@ class Made:
     """A picture that was made, and all that was drawn for it: with these numbers it can be made again by hand."""
 
     pixels: Pixels
-    drawn: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+    drawn: Mapping[str, Value] = field(default_factory=dict)
     refused: Reason | None = None
     """why the maker itself would not train on it; such a picture is kept as a refused record, and not tried again"""
 

@@ -50,13 +50,15 @@ def follow(record: Record, item: Wanted | None) -> Record:
     if item is None:
         return replace(record, verdict="removed")
     parent = item.parent
+    reasons = tuple(reason for reason in record.reasons if reason.code != "parent")  # curation's, while it was away
     return replace(
         record,
+        reasons=reasons,
         group=parent.group,
         tags=parent.tags,
         weight=parent.weight,
         split="train",
-        verdict="refused" if record.reasons else "kept",
+        verdict="refused" if reasons else "kept",
     )
 
 

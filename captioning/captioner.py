@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from core.block import Block
 from core.cache import Cache
@@ -19,7 +18,7 @@ class Batch:
     records: Sequence[Record]
     read: Read
     cache: Cache
-    sidecars: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    sidecars: Mapping[str, str] = field(default_factory=dict)
     """what a person says, by record id; it wins over whatever is written here"""
 
 

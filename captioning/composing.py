@@ -64,8 +64,12 @@ def surest(tags: Sequence[Tag], most: int) -> list[Tag]:
 def compose(
     tags: Sequence[Tag], template: str, words: Mapping[str, str], fits: Callable[[str], bool]
 ) -> tuple[str, list[Tag]]:
-    """The caption, and the tags that found room in it: while it is too long, the least sure one goes."""
-    left = list(tags)
+    """The caption, and the tags that found room in it: while it is too long, the least sure one goes.
+
+    ``words`` are what is known without looking. What they say where the template has them is not said again.
+    """
+    known = [meaning(words[name]) for name in places(template) if words.get(name)]
+    left = [tag for tag in tags if not any(meaning(tag.phrase.say) <= said for said in known)]
     while True:
         text = fill(template, {**words, **by_place(left, template)})
         if not left or fits(text):

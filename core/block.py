@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import core_schema
@@ -56,7 +56,8 @@ class Block(BaseModel):
             if inspect.isclass(member) and issubclass(member, cls) and member.__module__ == module.__name__
         ]
         assert len(here) == 1, f"{module.__name__} must define exactly one {cls.__name__}, not {len(here)}"
-        return cast(type[Self], here[0])
+        found: type[Self] = here[0]
+        return found
 
     @classmethod
     def help_of(cls, kind: str) -> str:
@@ -95,7 +96,7 @@ class Block(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """``kind-hash``: what this block does, as a cache key. Follows from the kind, its version and its parameters."""
+        """``kind-hash``: what this block does, as a cache key. Follows from kind, version and parameters."""
         return f"{self.kind}-{digest(self.family, self.version, self.dump())}"
 
 

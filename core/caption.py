@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +11,7 @@ class Caption:
     record: str
     """the record's id"""
     automatic: str = ""
-    scores: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    scores: Mapping[str, float] = field(default_factory=dict)
     """calibrated score (0 to 1) of each tag in the automatic caption"""
     engine: str = ""
     """key of what made it: captioner's fingerprint, model and vocabulary; another key means captioning again"""

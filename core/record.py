@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from core.hashing import digest
@@ -53,7 +52,7 @@ class Record:
     made_by: str = ""
     """fingerprint of the block that made it"""
     seed: int = 0
-    drawn: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+    drawn: Mapping[str, Value] = field(default_factory=dict)
     """the parameters that the block drew, so that it can be made again"""
     group: str = ""
     """near-duplicates and derived pictures share it; it is never on both sides of a split"""
@@ -61,7 +60,7 @@ class Record:
     phash: int = 0
     """64-bit perceptual hash"""
     phash_mirrored: int = 0
-    quality: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    quality: Mapping[str, float] = field(default_factory=dict)
     """scores of the filters by name; thresholds live in the recipe"""
     tags: tuple[str, ...] = ()
     """what the source says of it, such as a folder's class word"""
@@ -75,7 +74,9 @@ class Record:
         """The id of a real picture."""
         return digest("picture", source, name, sha256, length=32)
 
-    def derive(self, block: Block, *, sha256: str, seed: int, drawn: Mapping[str, Value], width: int, height: int) -> Record:
+    def derive(
+        self, block: Block, *, sha256: str, seed: int, drawn: Mapping[str, Value], width: int, height: int
+    ) -> Record:
         """A new record made from this one by ``block``: it inherits group, source and name, and is never held out.
 
         Its id follows from parent, fingerprint and seed, so making it again changes nothing.
@@ -92,11 +93,13 @@ class Record:
             depth=self.depth + 1,
             made_by=block.fingerprint,
             seed=seed,
-            drawn=MappingProxyType(dict(drawn)),
+            drawn=dict(drawn),
             phash=0,
             phash_mirrored=0,
-            quality=MappingProxyType({}),
+            quality={},
             split="train",
+            verdict="kept",
+            reasons=(),
         )
 
     def refuse(self, *reasons: Reason) -> Record:

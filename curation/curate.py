@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from core.caption import Caption
 from core.pixels import Pixels
@@ -13,6 +12,7 @@ from curation.decode import MAX_PIXELS, WHITE, Matte, decode
 from curation.duplicates import near_duplicates
 from curation.filter import Batch, Filter
 from curation.ingest import Ingested, ingest
+from curation.records import back, set_aside
 from curation.splits import Split, assign
 from store.store import Store
 
@@ -76,7 +76,7 @@ def curate(
             record,
             group=place.group,
             split=place.split,
-            drawn=MappingProxyType({**record.drawn, "split": split.key}),
+            drawn={**record.drawn, "split": split.key},
         )
         for record, place in zip(decoded, places, strict=True)
     }
@@ -102,20 +102,15 @@ def judged(batch: Batch, filters: Sequence[Filter]) -> dict[str, list[Reason]]:
 
 def _of_source(record: Record, sources: Collection[str]) -> Record:
     """The record, set aside or brought back as ``sources`` says."""
-    named = not sources or record.source in sources
-    if record.verdict != "removed" and not named:
-        return replace(record, verdict="removed", reasons=(*record.reasons, NOT_NAMED))
-    if NOT_NAMED in record.reasons and named:
-        reasons = tuple(reason for reason in record.reasons if reason != NOT_NAMED)
-        gone = any(reason.code == "removed" for reason in reasons)
-        return replace(record, verdict="removed" if gone else "refused" if reasons else "kept", reasons=reasons)
-    return record
+    if not sources or record.source in sources:
+        return back(record, frozenset((NOT_NAMED.code,)))
+    return record if record.verdict == "removed" else set_aside(record, NOT_NAMED)
 
 
 def _with_caption(record: Record, captions: Mapping[str, Caption]) -> Record:
     """For rules that ask which picture is captioned best: by a person, since a machine's words come later."""
     words = len(captions[record.id].user.split()) if record.id in captions else 0
-    return replace(record, quality=MappingProxyType({**record.quality, "caption_words": float(words)}))
+    return replace(record, quality={**record.quality, "caption_words": float(words)})
 
 
 def _with_verdict(record: Record, reasons: Sequence[Reason]) -> Record:
@@ -144,7 +139,7 @@ def _curated(real: Sequence[Record], moved: Sequence[str], changed: int) -> Cura
     held = [record for record in kept if record.split == "held_out"]
     return Curated(
         kept=len(kept),
-        refused=MappingProxyType(dict(sorted(counts.items()))),
+        refused=dict(sorted(counts.items())),
         num_refused=len(refused),
         removed=sum(record.verdict == "removed" for record in real),
         groups=len({record.group for record in kept}),

@@ -48,7 +48,7 @@ class Decoded:
     media_type: str
 
 
-class Undecodable(Exception):  # noqa: N818
+class Undecodable(Exception):
     """A file that is refused, and why; the only exception that `decode` raises."""
 
     def __init__(self, code: str, words: str) -> None:
@@ -96,8 +96,9 @@ def _decode(data: bytes, matte: Matte, max_pixels: int) -> Decoded:
         if pixels is None:
             image.load()
             refuse_oversized(image.size, len(data), max_pixels)  # icons name one size and hold another
-            flat = samples.eight_bits(image)
-            pixels, alpha = colour.to_srgb(flat)
+            pixels, alpha = colour.to_srgb(samples.eight_bits(image))
+        elif profile := image.info.get("icc_profile"):
+            pixels = np.asarray(colour.with_profile(Image.fromarray(pixels), profile))
         if alpha is not None:
             pixels = over(pixels, alpha, matte)
         orientation = formats.orientation(image)
@@ -144,7 +145,7 @@ def refuse_damaged(data: bytes, error: Exception) -> NoReturn:
 
 def fast_jpeg(data: bytes, image: Image.Image) -> Pixels | None:
     """The pixels of an everyday JPEG, faster than Pillow; ``None`` where Pillow has to do it."""
-    if image.format != "JPEG" or image.mode not in ("RGB", "L") or "icc_profile" in image.info:
+    if image.format != "JPEG" or not (image.mode == "RGB" or (image.mode == "L" and "icc_profile" not in image.info)):
         return None
     import simplejpeg
 

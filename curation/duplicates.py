@@ -20,6 +20,8 @@ Hashes = NDArray[np.uint64]
 Pairs = NDArray[np.int64]
 """(n, 2) positions, the smaller first"""
 
+LOOK = np.array([[0.299, 0.587, 0.114], [-0.0844, -0.1656, 0.25], [0.25, -0.2094, -0.0407]], np.float32).T
+"""RGB to luma and half the chroma, which is what saving as JPEG spoils most"""
 MOST_BITS = 7
 """of 64: the largest radius that four chunks find exactly"""
 BLOCK = 1 << 22
@@ -89,14 +91,17 @@ def thumbnail_key(sha256: str, reading: str) -> str:
     return digest("thumbnail", VERSION, sha256, reading)
 
 
-def thumbnails(records: Sequence[Record], read: Read, cache: Cache) -> NDArray[np.float32]:
-    """(n, 16, 16, 3) thumbnails without their mean, each of length 1. Ingest has made them; what is missing is made."""
+def looks(records: Sequence[Record], read: Read, cache: Cache) -> NDArray[np.float32]:
+    """(n, 32, 32, 3): thumbnails as `LOOK` sees them, each without its mean colour and of length 1.
+
+    Ingest has made the thumbnails; one that is missing is made.
+    """
     keys = [thumbnail_key(r.sha256, str(r.drawn.get("reading", ""))) for r in records]
     made = remembered(cache, keys, lambda missing: [View(read(records[at])).thumbnail for at in missing])
-    arrays = np.stack(made).astype(np.float32)
-    arrays -= arrays.mean(axis=(1, 2, 3), keepdims=True)
-    arrays /= np.maximum(np.linalg.norm(arrays.reshape(len(arrays), -1), axis=1), 1e-6)[:, None, None, None]
-    return arrays
+    seen = np.stack(made).astype(np.float32) @ LOOK
+    seen -= seen.mean(axis=(1, 2), keepdims=True)
+    seen /= np.maximum(np.linalg.norm(seen.reshape(len(seen), -1), axis=1), 1e-6)[:, None, None, None]
+    return seen
 
 
 def near_duplicates(records: Sequence[Record], alike: Alike, read: Read, cache: Cache) -> Pairs:
@@ -137,10 +142,10 @@ def verified(
 ) -> Pairs:
     """The candidates whose thumbnails look the same too."""
     kept = [candidates[:0]]
-    for start in range(0, len(candidates), 4096):
-        part = candidates[start : start + 4096]
+    for start in range(0, len(candidates), 1024):
+        part = candidates[start : start + 1024]
         positions, inverse = np.unique(part, return_inverse=True)
-        small = thumbnails([records[at] for at in positions], read, cache)
+        small = looks([records[at] for at in positions], read, cache)
         left, right = (small[column] for column in inverse.reshape(part.shape).T)
         if turned:
             right = right[:, :, ::-1]

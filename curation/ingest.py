@@ -3,19 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from os import cpu_count
-from types import MappingProxyType
 
 from core.caption import Caption
-from core.hashing import digest, sha256_of
+from core.hashing import sha256_of
 from core.progress import report
-from core.record import Reason, Record, Value, Verdict
-from curation import formats
+from core.record import Reason, Record
 from curation.decode import MAX_PIXELS, WHITE, Matte
 from curation.duplicates import thumbnail_key
 from curation.filter import Filter
 from curation.measure import Measured, reading
+from curation.records import as_found, back, caption_of, is_read, read_anew, set_aside, unchanged
 from curation.source import Found, Source
 from curation.workers import Workers
 from store.image import Image
@@ -27,10 +26,6 @@ BATCH_BYTES = 64 << 20
 MAX_BYTES = 1 << 29
 PICTURES_PER_WORKER = 24
 """below that, starting another process takes longer than it saves"""
-ABSENT = frozenset(("removed", "source_not_named"))
-"""reasons for which a record is set aside until its picture is seen again"""
-PASSING = frozenset(("unreadable", "worker_died", "took_too_long", "too_much_memory", "check_failed"))
-"""refusals that may be the machine's fault, not the picture's: tried again each time"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +50,15 @@ class Ingested:
     """what a person should hear, such as captions that could not be read"""
 
 
-@dataclass(slots=True)
-class _Known:
-    """What the store holds of one source, and what this run has seen of it."""
-
-    by_name: dict[str, list[Record]]
-    by_sha256: dict[str, Record]
-    captions: dict[str, Caption]
-    seen: set[str] = field(default_factory=set)
-    counts: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
-    said: list[Caption] = field(default_factory=list)
-    """captions that are to be written"""
-
-
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """One file after it was read; ``result`` is ``None`` where its content was known."""
+    """One file after it was read."""
 
     found: Found
     data: bytes
     sha256: str
-    result: Measured | Reason | None
+    result: Measured | Record | Reason
+    """a record where another picture's content is the same"""
 
 
 def ingest(
@@ -98,45 +79,153 @@ def ingest(
     not there makes its picture be read again. Captions beside pictures become user captions, unless a person changed
     the caption in the store since.
     """
-    way = reading(matte, max_pixels)
-    needed = frozenset(score for one in filters for score in one.scores)
-    known = _known(store, source.name)
     pictures = list(source.pictures())
+    needed = frozenset(score for one in filters for score in one.scores)
     with Workers(filters, matte=matte, max_pixels=max_pixels, seconds=seconds) as workers:
+        run = _Run(store, source.name, workers, reading(matte, max_pixels), needed, len(pictures))
         report(LABEL, 0, len(pictures))
         for batch in _batches(pictures):
-            _ingest_batch(store, source.name, batch, known, workers, way, needed, len(pictures))
-    gone = [
-        _set_aside(record, Reason("removed", "it is no longer in its source, or is another picture now"))
-        for records in known.by_name.values()
-        for record in records
-        if record.id not in known.seen and record.verdict != "removed"
-    ]
-    store.put_records(gone)
-    count = known.counts
-    return Ingested(
-        found=len(pictures),
-        unchanged=count["unchanged"],
-        read=count["read"],
-        decoded=count["decoded"],
-        new=count["new"],
-        removed=len(gone),
-        returned=count["returned"],
-        refused=MappingProxyType(dict(sorted(known.refused.items()))),
-        notes=tuple(known.notes),
-    )
+            run.ingest(batch)
+    return run.end()
 
 
-def _known(store: Store, source: str) -> _Known:
-    by_name: dict[str, list[Record]] = {}
-    by_sha256: dict[str, Record] = {}
-    for record in store.records():
-        if record.depth == 0:
-            if record.source == source:
-                by_name.setdefault(record.name, []).append(record)
-            if record.width:
-                by_sha256[record.sha256] = record
-    return _Known(by_name, by_sha256, store.captions())
+class _Run:
+    """One ingest of one source: what the store held before, and what was seen so far."""
+
+    def __init__(
+        self, store: Store, source: str, workers: Workers, way: str, needed: frozenset[str], total: int
+    ) -> None:
+        self.store, self.source, self.workers = store, source, workers
+        self.way, self.needed, self.total = way, needed, total
+        self.before: dict[str, list[Record]] = {}
+        """by name"""
+        self.by_sha256: dict[str, Record] = {}
+        """what is known of contents, whatever their source"""
+        for record in store.records():
+            if record.depth == 0 and record.source == source:
+                self.before.setdefault(record.name, []).append(record)
+            if record.depth == 0 and record.width:
+                self.by_sha256[record.sha256] = record
+        self.captions = store.captions()
+        self.seen: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.notes: list[str] = []
+
+    def ingest(self, batch: Sequence[Found]) -> None:
+        """Look at some files, and write down what they are."""
+        done: list[tuple[Found, Record]] = []
+        to_read: list[Found] = []
+        for found in batch:
+            record = unchanged(found, self.before.get(found.name, ()), self.way, self.needed)
+            if record is None:
+                to_read.append(found)
+            else:
+                self.counts["unchanged"] += 1
+                done.append((found, self.back(record)))
+        images, thumbnails = [], {}
+        for look in self.looks(to_read):
+            self.counts["read"] += 1
+            record = read_anew(self.record(look), look.result, self.way)
+            done.append((look.found, record))
+            if isinstance(look.result, Measured):
+                self.counts["decoded"] += 1
+                self.by_sha256[record.sha256] = record
+                thumbnails[thumbnail_key(record.sha256, self.way)] = look.result.thumbnail
+                images.append(Image(record.sha256, look.data, look.result.media_type, record.width, record.height))
+        self.store.put_images(images)
+        self.store.cache("embeddings").put(thumbnails)
+        self.put_captions(done)
+        self.store.put_records(as_found(record, found) for found, record in done)
+        for found, record in done:
+            self.seen.add(record.id)
+            if found.note:
+                self.notes.append(found.note)
+            if record.width == 0:
+                self.refused.update(reason.code for reason in record.reasons)
+        report(LABEL, self.counts["read"] + self.counts["unchanged"], self.total)
+
+    def looks(self, to_read: Sequence[Found]) -> list[_Looked]:
+        """Read, hash and, where the content is new, measure; in order."""
+        looked: list[_Looked] = []
+        before = self.counts["read"] + self.counts["unchanged"] + 1
+        with ThreadPoolExecutor(min(cpu_count() or 1, 1 + len(to_read) // PICTURES_PER_WORKER)) as threads:
+            for one in threads.map(self.look, to_read):
+                report(LABEL, before + len(looked), self.total)
+                looked.append(one)
+        return looked
+
+    def look(self, found: Found) -> _Looked:
+        """Called from threads: changes nothing."""
+        if found.size > MAX_BYTES:
+            words = f"it has {found.size:,} bytes; at most {MAX_BYTES:,} are read"
+            return _Looked(found, b"", "", Reason("too_many_bytes", words))
+        try:
+            data = found.read()
+        except OSError as error:
+            return _Looked(found, b"", "", Reason("unreadable", f"it cannot be read: {error.strerror or error}"))
+        sha256 = sha256_of(data)
+        twin = self.by_sha256.get(sha256)
+        if twin is not None and is_read(twin, self.way, self.needed):
+            return _Looked(found, data, sha256, twin)
+        return _Looked(found, data, sha256, self.workers.measure(data))
+
+    def record(self, look: _Looked) -> Record:
+        """The record that the file has already, or a new one."""
+        name = look.found.name
+        new = Record(Record.id_of(self.source, name, look.sha256), look.sha256, self.source, name, look.found.uri)
+        for record in self.before.get(name, ()):
+            if record.id == new.id:
+                return self.back(record)
+        self.counts["new"] += 1
+        return new
+
+    def back(self, record: Record) -> Record:
+        """The record, no longer set aside."""
+        self.counts["returned"] += record.verdict == "removed"
+        return back(record)
+
+    def put_captions(self, done: Iterable[tuple[Found, Record]]) -> None:
+        """Write the user captions that what stands beside the pictures changes.
+
+        A picture that was edited is another record, which takes over the caption of the one that it was.
+        """
+        said = []
+        for found, record in done:
+            there = self.before.get(found.name, ())
+            earlier = next((one for one in there if one.id == record.id), None)
+            earlier = earlier or next((one for one in there if one.verdict != "removed"), None)
+            user = caption_of(self.user(earlier.id) if earlier else "", earlier, found)
+            if user and user != self.user(record.id):
+                said.append(Caption(record.id, user=user))
+            elif not user and earlier and earlier.id == record.id and self.user(record.id):
+                self.store.edit_caption(record.id, "")
+        self.store.put_captions(said)
+
+    def user(self, record: str) -> str:
+        """What a person said of a record."""
+        return self.captions[record].user if record in self.captions else ""
+
+    def end(self) -> Ingested:
+        """Set aside what was not seen, and tell."""
+        gone = [
+            set_aside(record, Reason("removed", "it is no longer in its source, or is another picture now"))
+            for records in self.before.values()
+            for record in records
+            if record.id not in self.seen and record.verdict != "removed"
+        ]
+        self.store.put_records(gone)
+        return Ingested(
+            found=self.total,
+            unchanged=self.counts["unchanged"],
+            read=self.counts["read"],
+            decoded=self.counts["decoded"],
+            new=self.counts["new"],
+            removed=len(gone),
+            returned=self.counts["returned"],
+            refused=dict(sorted(self.refused.items())),
+            notes=tuple(self.notes),
+        )
 
 
 def _batches(pictures: Iterable[Found]) -> Iterator[list[Found]]:
@@ -150,186 +239,3 @@ def _batches(pictures: Iterable[Found]) -> Iterator[list[Found]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _ingest_batch(
-    store: Store,
-    source: str,
-    batch: list[Found],
-    known: _Known,
-    workers: Workers,
-    way: str,
-    needed: frozenset[str],
-    total: int,
-) -> None:
-    records: list[Record] = []
-    to_read: list[Found] = []
-    for found in batch:
-        if found.note:
-            known.notes.append(found.note)
-        record = _unchanged(found, known.by_name.get(found.name, ()), way, needed)
-        if record is None:
-            to_read.append(found)
-        else:
-            known.counts["unchanged"] += 1
-            records.append(_returned(record, known))
-    images, thumbnails = [], {}
-    for look in _looks(to_read, known, workers, way, needed, total):
-        known.counts["read"] += 1
-        record = _record(source, look, known, way)
-        records.append(record)
-        if isinstance(look.result, Measured):
-            known.counts["decoded"] += 1
-            known.by_sha256[record.sha256] = record
-            thumbnails[thumbnail_key(record.sha256, way)] = look.result.thumbnail
-            images.append(Image(look.sha256, look.data, look.result.media_type, record.width, record.height))
-    store.put_images(images)
-    store.cache("embeddings").put(thumbnails)
-    by_name = {found.name: found for found in batch}
-    records = [_as_found(store, record, by_name[record.name], known) for record in records]
-    store.put_captions(known.said)
-    known.said.clear()
-    store.put_records(records)
-    for record in records:
-        known.seen.add(record.id)
-        if record.width == 0:
-            known.refused.update(reason.code for reason in record.reasons)
-    report(LABEL, known.counts["read"] + known.counts["unchanged"], total)
-
-
-def _looks(
-    to_read: list[Found], known: _Known, workers: Workers, way: str, needed: frozenset[str], total: int
-) -> list[_Looked]:
-    """Read, hash and, where the content is new, measure; in order."""
-
-    def look(found: Found) -> _Looked:
-        try:
-            if found.size > MAX_BYTES:
-                words = f"it has {found.size:,} bytes; at most {MAX_BYTES:,} are read"
-                return _Looked(found, b"", "", Reason("too_many_bytes", words))
-            data = found.read()
-        except OSError as error:
-            return _Looked(found, b"", "", Reason("unreadable", f"it cannot be read: {error.strerror or error}"))
-        sha256 = sha256_of(data)
-        twin = known.by_sha256.get(sha256)
-        if twin is not None and twin.drawn.get("reading") == way and needed <= twin.quality.keys():
-            return _Looked(found, data, sha256, None)
-        return _Looked(found, data, sha256, workers.measure(data))
-
-    looked = []
-    before = known.counts["read"] + known.counts["unchanged"]
-    with ThreadPoolExecutor(min(cpu_count() or 1, 1 + len(to_read) // PICTURES_PER_WORKER)) as threads:
-        for one in threads.map(look, to_read):
-            looked.append(one)
-            report(LABEL, before + len(looked), total)
-    return looked
-
-
-def _unchanged(found: Found, records: Sequence[Record], way: str, needed: frozenset[str]) -> Record | None:
-    """The record of a picture that need not be read."""
-    for record in records:
-        if (record.uri, record.size, record.mtime_ns) != (found.uri, found.size, found.mtime_ns):
-            continue
-        if record.drawn.get("reading") != way or not (record.width == 0 or needed <= record.quality.keys()):
-            continue
-        if record.width == 0 and any(_worth_another_try(reason, record) for reason in record.reasons):
-            continue
-        return record
-    return None
-
-
-def _worth_another_try(reason: Reason, record: Record) -> bool:
-    """Whether a refusal may turn out otherwise although the file is the same."""
-    if reason.code == "unsupported_format":
-        return record.drawn.get("plugins", "") != ",".join(formats.plugins())
-    return reason.code in PASSING
-
-
-def _record(source: str, look: _Looked, known: _Known, way: str) -> Record:
-    """The record of a picture that was read."""
-    found, result = look.found, look.result
-    id_ = Record.id_of(source, found.name, look.sha256)
-    before = next((record for record in known.by_name.get(found.name, ()) if record.id == id_), None)
-    if before is None:
-        known.counts["new"] += 1
-        record = Record(id_, look.sha256, source, found.name, found.uri)
-    else:
-        record = _returned(before, known)
-    drawn: dict[str, Value] = {**record.drawn, "reading": way}
-    drawn.pop("plugins", None)
-    if isinstance(result, Reason):
-        if result.code == "unsupported_format":
-            drawn["plugins"] = ",".join(formats.plugins())
-        return replace(
-            record,
-            width=0,
-            height=0,
-            phash=0,
-            phash_mirrored=0,
-            quality=MappingProxyType({}),
-            drawn=MappingProxyType(drawn),
-            verdict="refused",
-            reasons=(result,),
-        )
-    measured = result or known.by_sha256[look.sha256]
-    verdict: Verdict = record.verdict if record.width else "kept"
-    return replace(
-        record,
-        width=measured.width,
-        height=measured.height,
-        phash=measured.phash,
-        phash_mirrored=measured.phash_mirrored,
-        quality=MappingProxyType(dict(measured.quality)),
-        drawn=MappingProxyType(drawn),
-        verdict=verdict,
-        reasons=record.reasons if record.width else (),
-    )
-
-
-def _as_found(store: Store, record: Record, found: Found, known: _Known) -> Record:
-    """The record with what its source says of it now; a caption that has to be written is put by.
-
-    What stands beside a picture is taken when it is new or has changed, and then only if the user caption in the store
-    is empty or came from there. A picture that was edited keeps the caption that a person gave it in the store.
-    """
-    stored = known.captions.get(record.id)
-    earlier = record
-    if not any(record.id == one.id for one in known.by_name.get(record.name, ())):
-        earlier = next((one for one in known.by_name.get(record.name, ()) if one.verdict != "removed"), record)
-    user = known.captions[earlier.id].user if earlier.id in known.captions else ""
-    mark, mark_before = _mark(found.caption), str(earlier.drawn.get("sidecar", ""))
-    if mark != mark_before and (not user or _mark(user) == mark_before):
-        user = found.caption
-    if user != (stored.user if stored else ""):
-        if user:
-            known.said.append(Caption(record.id, user=user))
-        elif record is earlier:
-            store.edit_caption(record.id, "")
-    drawn = MappingProxyType({**record.drawn, "sidecar": mark})
-    return replace(
-        record,
-        uri=found.uri,
-        size=found.size,
-        mtime_ns=found.mtime_ns,
-        tags=found.tags,
-        weight=found.weight,
-        drawn=drawn,
-    )
-
-
-def _mark(caption: str) -> str:
-    return digest("sidecar", caption) if caption else ""
-
-
-def _set_aside(record: Record, reason: Reason) -> Record:
-    """Removed for a reason; what it was refused for before is kept."""
-    return replace(record, verdict="removed", reasons=(*record.reasons, reason))
-
-
-def _returned(record: Record, known: _Known) -> Record:
-    """The record as it was before it was removed, if it was."""
-    if record.verdict != "removed":
-        return record
-    known.counts["returned"] += 1
-    reasons = tuple(reason for reason in record.reasons if reason.code not in ABSENT)
-    return replace(record, verdict="refused" if reasons else "kept", reasons=reasons)

@@ -10,7 +10,7 @@ import numpy as np
 from core.hashing import digest
 from core.pixels import Pixels
 from core.record import Reason
-from curation import decode, perceptual
+from curation import decode, perceptual, view
 from curation.decode import Matte, Undecodable
 from curation.filter import Filter
 from curation.view import THUMBNAIL, View
@@ -31,19 +31,19 @@ class Measured:
 
 def reading(matte: Matte, max_pixels: int) -> str:
     """Names the way pictures are read: a record that was read in another way is read again."""
-    return digest("reading", decode.VERSION, perceptual.VERSION, matte, max_pixels)
+    return digest("reading", decode.VERSION, perceptual.VERSION, view.VERSION, matte, max_pixels)
 
 
 def measured(data: bytes, filters: Sequence[Filter], matte: Matte, max_pixels: int) -> Measured | Reason:
     """Decode and measure; a refusal is a reason."""
     try:
         picture = decode.decode(data, matte=matte, max_pixels=max_pixels)
-        view = View(picture.pixels, picture.alpha)
+        seen = View(picture.pixels, picture.alpha)
         quality: dict[str, float] = {}
         for one in filters:
-            quality |= one.measure(view)
-        phash, mirrored = perceptual.hashes(view.luma32)
-        return Measured(picture.width, picture.height, picture.media_type, phash, mirrored, view.thumbnail, quality)
+            quality |= one.measure(seen)
+        phash, mirrored = perceptual.hashes(seen.thumbnail_grey)
+        return Measured(picture.width, picture.height, picture.media_type, phash, mirrored, seen.thumbnail, quality)
     except Undecodable as error:
         return error.reason
     except MemoryError:

@@ -27,7 +27,7 @@ class Split(BaseModel):
     seed: int = 0
     radius: int = Field(default=6, ge=0, le=MOST_BITS)
     """bits in which hashes of one group's pictures may differ"""
-    difference: float = Field(default=0.15, ge=0, le=1)
+    difference: float = Field(default=0.2, ge=0, le=1)
     """and their thumbnails; more than for removing, because a leak costs more than a picture in the wrong group"""
 
     @property

@@ -13,7 +13,7 @@ SMALL = 256
 """pixels: the reduced copy's shorter side is at least this (or the picture's own) and less than twice this"""
 VERSION = 1
 """Raise it when the same pixels begin to give other copies."""
-THUMBNAIL = 16
+THUMBNAIL = 32
 
 
 class View:
@@ -45,14 +45,18 @@ class View:
         return percentile(self.grey, 0.005), percentile(self.grey, 0.995)
 
     @cached_property
-    def luma32(self) -> NDArray[np.uint8]:
-        """32x32 luma, the whole picture squeezed into a square."""
-        return np.asarray(self._small.resize((32, 32), Image.Resampling.BILINEAR).convert("L"))
+    def _thumbnail(self) -> Image.Image:
+        return self._small.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
 
     @cached_property
     def thumbnail(self) -> Pixels:
-        """16x16 in colour, squeezed likewise: what tells two pictures of one layout apart."""
-        return np.asarray(self._small.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR))
+        """32x32, the whole picture squeezed into a square: what is hashed, and what tells equal hashes apart."""
+        return np.asarray(self._thumbnail)
+
+    @cached_property
+    def thumbnail_grey(self) -> NDArray[np.uint8]:
+        """`thumbnail` as Rec. 601 luma."""
+        return np.asarray(self._thumbnail.convert("L"))
 
 
 def percentile(values: NDArray[np.uint8], share: float) -> int:

@@ -29,7 +29,7 @@ PIECE = 1 << 16
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
 
-class Died(Exception):  # noqa: N818
+class Died(Exception):
     """The process ended before it answered."""
 
 

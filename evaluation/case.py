@@ -27,7 +27,8 @@ class Case:
     latent: Tensor
     """(c, h, w) float32, scaled"""
     conditioning: Conditioning
-    """of this picture's caption: each tensor (1, ...)"""
+    """of this picture's caption, by the text encoder of the network that is asked (encode again where that one was
+    trained too): each tensor (1, ...)"""
 
 
 def chosen(cases: Sequence[Case], most: int) -> list[Case]:

@@ -46,7 +46,7 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is the same for base and tuned network. A metric's ``needs`` say which of it must be there."""
+    """All that is the same for base and tuned network, in the same order. A metric's ``needs`` name what it takes."""
 
     train: Sequence[Case] = ()
     held_out: Sequence[Case] = ()

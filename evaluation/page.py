@@ -55,9 +55,12 @@ def _tiles(data: ReportData) -> str:
     now, best = data.curve[data.verdict.step], data.verdict.best_step
     low, high = vertical_limits([Line("", "", (0.0, 1.0), (now.learning, now.gap))])
     saved = -math.expm1(-now.learning.value)
+    less = (
+        f"{percent(abs(saved))} {'less' if saved >= 0 else 'more'} error" if math.isfinite(saved) else "Error unknown"
+    )
     tiles = [
         tile(
-            f"{percent(abs(saved))} {'less' if saved >= 0 else 'more'} error",
+            less,
             f"than the base, on pictures of this kind that it has never seen (learning {signed(now.learning.value)})",
             now.learning,
             whisker(now.learning, low=low, high=high),
@@ -65,7 +68,7 @@ def _tiles(data: ReportData) -> str:
             write=lambda end: percent(-math.expm1(-end)),
         ),
         tile(
-            f"{signed(now.gap.value)} gap",
+            f"{signed(now.gap.value)} gap" if math.isfinite(now.gap.value) else "Gap unknown",
             "how much better it knows the trained pictures than others of their kind; 0 is none",
             now.gap,
             whisker(now.gap, low=low, high=high),
@@ -210,7 +213,7 @@ def _dataset(dataset: Dataset | None) -> str:
     counts = [
         ("trained on", f"{dataset.train} pictures" + (f" and {dataset.made} made from them" if dataset.made else "")),
         ("held out", f"{dataset.held_out} pictures, never trained on"),
-        *([("different", f"{dataset.groups} groups of near-duplicates")] if dataset.groups else []),
+        *([("different", f"{dataset.groups}; near-duplicates count as one")] if dataset.groups else []),
         ("refused", f"{sum(one.count for one in dataset.refused)} pictures"),
         ("snapshot", f"{dataset.snapshot}, manifest {dataset.manifest[:16]}"),
     ]

@@ -49,7 +49,7 @@ def run(
     if as_json:
         print(json.dumps(outcome.as_json(), indent=1))
     else:
-        Console(highlight=False).print(in_words(outcome))
+        Console(highlight=False).print(in_words(outcome), soft_wrap=True)
 
 
 @app.command()
@@ -117,7 +117,9 @@ def main() -> Any:
     try:
         return app()
     except VelaturaError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]{title(error)}[/]: {escape(str(error))}")
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"[bold red]{title(error)}[/]: {escape(str(error))}"
+        )
         sys.exit(2)
 
 

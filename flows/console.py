@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from core.progress import shown_by
+from core.progress import Sink, shown_by
 
 
 class Rate(ProgressColumn):
@@ -27,7 +27,7 @@ def live_progress(*, quiet: bool = False) -> Iterator[None]:
         yield
         return
     if not sys.stderr.isatty():
-        with shown_by(_lines):
+        with shown_by(lines()):
             yield
         return
     columns = (
@@ -52,6 +52,13 @@ def live_progress(*, quiet: bool = False) -> Iterator[None]:
             yield
 
 
-def _lines(label: str, done: int, total: int) -> None:
-    if done == total:
-        print(f"{label}: {done}" if total else label, file=sys.stderr, flush=True)
+def lines() -> Sink:
+    """A sink that prints one line when a piece of work is done, for output that is no terminal."""
+    last: dict[str, int] = {}
+
+    def show(label: str, done: int, total: int) -> None:
+        if done == total and last.get(label) != total:
+            print(f"{label}: {done}" if total else label, file=sys.stderr, flush=True)
+        last[label] = done
+
+    return show

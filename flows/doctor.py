@@ -51,7 +51,7 @@ def pins() -> list[Finding]:
 
 
 def builds() -> list[Finding]:
-    """torch and torchvision must be of one build, or their import fails."""
+    """Torch and torchvision must be of one build, or their import fails."""
     torch, vision = importlib.metadata.version("torch"), importlib.metadata.version("torchvision")
     try:
         import torchvision  # noqa: F401
@@ -103,6 +103,10 @@ def ports() -> list[Finding]:
         with socket.socket() as trial:
             trial.settimeout(0.5)
             taken = trial.connect_ex(("127.0.0.1", port)) == 0
-        words = f"port {port} is taken, by a server that runs already or by something else" if taken else f"port {port} is free"
+        words = (
+            f"port {port} is taken, by a server that runs already or by something else"
+            if taken
+            else f"port {port} is free"
+        )
         findings.append(Finding(f"{name} port", "note" if taken else "well", words))
     return findings

@@ -1,13 +1,11 @@
 """After training: choose the checkpoint to keep, draw and measure it, say in words what was found, and publish it."""
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -18,7 +16,7 @@ from backbones.clip import Clip
 from backbones.encoding import embeddings
 from core.files import replacing, write_text
 from core.pixels import Pixels
-from core.progress import report, track
+from core.progress import track
 from core.record import Record
 from core.seeding import seed_of
 from evaluation.grid import beside_nearest, grid, strip
@@ -91,11 +89,21 @@ def judge(job: Job, store: Store) -> Judgement:
     bench = Bench(job, store, backbone, material)
     drawn = {step: bench.draw(step) for step in dict.fromkeys((0, kept, last))}
     measured = {step: bench.measured(step, drawn) for step in dict.fromkeys((kept, last))}
-    verdicts = {step: verdict(curve, measured[step], step) for step in measured}
+    verdicts = {
+        step: give_verdict(curve, found.get("memorisation"), found.get("prior_drift"), step=step)
+        for step, found in measured.items()
+    }
+    shown = Samples(
+        tuple(bench.prompts),
+        tuple(f"step {step}" if step else "base" for step in drawn),
+        tuple(zip(*(shots.shown for shots in drawn.values()), strict=True)),
+        best=f"step {kept}",
+    )
+    nearest = bench.nearest(measured[kept], drawn[kept].many)
     weights = keep_weights(job, kept, verdicts[kept])
-    pictures = bench.pictures(drawn, measured[kept], kept, last)
-    data = report_data(job, store, material, curve, verdicts[kept], measured[kept], bench, drawn, kept, last)
-    write_report(job.folder / "report.html", data)
+    pictures = write_pictures(job, shown, nearest, bench.real["train"].pixels)
+    found = Found(curve, verdicts[kept], measured[kept], shown, nearest)
+    write_report(job.folder / "report.html", report_data(job, dataset_of(job, store, material), found, kept, last))
     return Judgement(
         state=verdicts[kept].state,
         words=verdicts[kept].words,
@@ -126,9 +134,23 @@ def measure_step(job: Job, metric: Metric, evidence: Evidence, step: int) -> Mea
     return metric.measure(base, tuned, evidence)
 
 
-def verdict(curve: Mapping[int, ProbeResult], measured: Mapping[str, Measured], step: int) -> Verdict:
-    """The verdict on a step in the light of all."""
-    return give_verdict(curve, measured.get("memorisation"), measured.get("prior_drift"), step=step)
+@dataclass(frozen=True, slots=True)
+class Shots:
+    """What one network drew: for the shown prompts, and for the search for copies."""
+
+    shown: list[Pixels]
+    many: Gallery
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of the kept step."""
+
+    curve: Mapping[int, ProbeResult]
+    verdict: Verdict
+    measured: Mapping[str, Measured]
+    samples: Samples
+    nearest: Sequence[Nearest]
 
 
 class Bench:
@@ -158,7 +180,7 @@ class Bench:
             embeddings(self.clip, records, read_one, self.store.cache("embeddings")),
         )
 
-    def draw(self, step: int) -> tuple[list[Pixels], Gallery]:
+    def draw(self, step: int) -> Shots:
         """Pictures of the shown prompts and of the many, by the base (step 0) or a checkpoint's own weights file."""
         spec = self.job.recipe.samples
         if step:
@@ -171,9 +193,8 @@ class Bench:
         ]
         self.backbone.remove_adapter()
         many = drawn[len(self.prompts) :]
-        return drawn[: len(self.prompts)], Gallery(
-            tuple(self.many), tuple(self.many), tuple(many), self.clip.embed_pictures(many)
-        )
+        gallery = Gallery(tuple(self.many), tuple(self.many), tuple(many), self.clip.embed_pictures(many))
+        return Shots(drawn[: len(self.prompts)], gallery)
 
     @property
     def evidence(self) -> Evidence:
@@ -182,7 +203,7 @@ class Bench:
             self.material.evidence, train_pictures=self.real["train"], held_out_pictures=self.real["held_out"]
         )
 
-    def measured(self, step: int, drawn: Mapping[int, tuple[list[Pixels], Gallery]]) -> dict[str, Measured]:
+    def measured(self, step: int, drawn: Mapping[int, Shots]) -> dict[str, Measured]:
         """Every metric of the recipe that there is evidence for, at one step."""
         found: dict[str, Measured] = {}
         enough = len(self.many) > 0 and len(self.real["held_out"]) > 0 and len(set(self.real["train"].groups)) > 1
@@ -191,7 +212,7 @@ class Bench:
                 found[metric.kind] = measure_step(self.job, metric, self.evidence, step)
             elif metric.needs <= {"samples", "pictures"} and enough:
                 base, tuned = (
-                    metric.observe(Subject(self.backbone, self.evidence, drawn[at][1])) for at in (0, step)
+                    metric.observe(Subject(self.backbone, self.evidence, drawn[at].many)) for at in (0, step)
                 )
                 found[metric.kind] = metric.measure(base, tuned, self.evidence)
         return found
@@ -207,26 +228,19 @@ class Bench:
             for p in result.pairs[:SHOWN]
         ]
 
-    def pictures(
-        self,
-        drawn: Mapping[int, tuple[list[Pixels], Gallery]],
-        measured: Mapping[str, Measured],
-        kept: int,
-        last: int,
-    ) -> dict[str, str]:
-        """The sheets of samples as files: beside the base's, and beside the nearest training pictures."""
-        columns = {"base": 0, f"step {kept}": kept, **({f"step {last}": last} if last != kept else {})}
-        rows = [[drawn[step][0][at] for step in columns.values()] for at in range(len(self.prompts))]
-        files = {"samples": grid(self.prompts, list(columns), rows)}
-        if self.real["train"].pixels:
-            files["training_pictures"] = strip(self.real["train"].pixels[:32])
-        pairs = self.nearest(measured, drawn[kept][1])
-        if pairs:
-            files["nearest"] = beside_nearest([(n.sample, n.training, "copy" if n.copied else "") for n in pairs])
-        for name, data in files.items():
-            with replacing(self.job.folder / "pictures" / f"{name}.png") as temporary:
-                temporary.write_bytes(data)
-        return {name: str(self.job.folder / "pictures" / f"{name}.png") for name in files}
+
+def write_pictures(job: Job, samples: Samples, nearest: Sequence[Nearest], trained: Sequence[Pixels]) -> dict[str, str]:
+    """The sheets of pictures as files: samples beside the base's, and beside the nearest training pictures."""
+    sheets = {
+        "samples": grid(samples.prompts, samples.columns, samples.pictures),
+        "training_pictures": strip(trained[:32]),
+    }
+    if nearest:
+        sheets["nearest"] = beside_nearest([(n.sample, n.training, "copy" if n.copied else "") for n in nearest])
+    for name, data in sheets.items():
+        with replacing(job.folder / "pictures" / f"{name}.png") as temporary:
+            temporary.write_bytes(data)
+    return {name: str(job.folder / "pictures" / f"{name}.png") for name in sheets}
 
 
 def keep_weights(job: Job, step: int, found: Verdict) -> dict[str, str]:
@@ -244,33 +258,19 @@ def keep_weights(job: Job, step: int, found: Verdict) -> dict[str, str]:
     return files
 
 
-def report_data(
-    job: Job,
-    store: Store,
-    material: Material,
-    curve: Mapping[int, ProbeResult],
-    found: Verdict,
-    measured: Mapping[str, Measured],
-    bench: Bench,
-    drawn: Mapping[int, tuple[list[Pixels], Gallery]],
-    kept: int,
-    last: int,
-) -> ReportData:
+def report_data(job: Job, dataset: Dataset, found: Found, kept: int, last: int) -> ReportData:
     """Everything that the report shows."""
-    columns = {"base": 0, f"step {kept}": kept, **({f"step {last}": last} if last != kept else {})}
-    rows = tuple(tuple(drawn[step][0][at] for step in columns.values()) for at in range(len(bench.prompts)))
-    losses = [(figure.step, figure.value) for figure in read(job.spool) if figure.key == "train/loss"]
     recipe = job.recipe
     return ReportData(
         title=recipe.name,
         made=time.strftime("%d %B %Y, %H:%M"),
-        verdict=found,
-        curve=curve,
-        measured={kind: one for kind, one in measured.items() if kind != "probe"},
-        losses=losses,
-        samples=Samples(tuple(bench.prompts), tuple(columns), rows, best=f"step {kept}"),
-        nearest=bench.nearest(measured, drawn[kept][1]),
-        dataset=dataset_of(job, store, material),
+        verdict=found.verdict,
+        curve=found.curve,
+        measured={kind: one for kind, one in found.measured.items() if kind != "probe"},
+        losses=[(figure.step, figure.value) for figure in read(job.spool) if figure.key == "train/loss"],
+        samples=found.samples,
+        nearest=found.nearest,
+        dataset=dataset,
         recipe=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
         facts=[
             ("base", recipe.base),
@@ -321,14 +321,18 @@ def publish(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> str
         for number, path in enumerate(sorted(job.step_folder(step).glob("sample-*.png"))):
             with Image.open(path) as image:
                 tracking.log_picture(run, f"samples/prompt{number}", step, np.asarray(image.convert("RGB")))
-    for name, path in judgement.files.items():
+    for name, file in judgement.files.items():
         folder = {"weights": "weights", "diffusers": "weights", "report": ""}.get(name, "pictures")
-        tracking.log_file(run, Path(path), folder)
+        tracking.log_file(run, Path(file), folder)
     tags = {
         "velatura.verdict": judgement.state,
         "velatura.best_step": str(judgement.kept_step),
         "velatura.last_verdict": judgement.last_state,
-        **{f"velatura.{name}": f"{judgement.figures[key]:.3f}" for name, key in TAGGED.items() if key in judgement.figures},
+        **{
+            f"velatura.{name}": f"{judgement.figures[key]:.3f}"
+            for name, key in TAGGED.items()
+            if key in judgement.figures
+        },
     }
     tracking.tag(run, tags)
     version = tracking.register(

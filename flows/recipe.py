@@ -59,7 +59,9 @@ class Samples(Part):
     seed: int = 0
     steps: int = Field(default=20, ge=1)
     guidance: float = Field(default=4.0, ge=1)
-    clip: str = Field(default="pocket", description="the CLIP that compares pictures: `pocket`, `local-dir:FOLDER`, ...")
+    clip: str = Field(
+        default="pocket", description="the CLIP that compares pictures: `pocket`, `local-dir:FOLDER`, ..."
+    )
 
 
 class Recipe(Part):
@@ -164,7 +166,7 @@ def apply_change(value: dict[str, Any], change: str) -> None:
 
 def _step_into(here: Any, part: str, change: str) -> Any:
     """The child ``part``; a kind written as a bare name becomes a mapping, and a missing section is made."""
-    key: str | int = _index(here, part, change) if isinstance(here, list) else part
+    key: Any = _index(here, part, change) if isinstance(here, list) else part
     child = here[key] if isinstance(here, list) else here.get(key, {})
     if isinstance(child, str):
         child = {"kind": child}
@@ -223,6 +225,5 @@ FAMILIES: dict[str, str] = {
 def family_named(name: str) -> type[Block]:
     """The family of kinds that `velatura kinds` lists under ``name``."""
     module, _, attribute = FAMILIES[name].partition(":")
-    family = getattr(importlib.import_module(module), attribute)
-    assert issubclass(family, Block)
+    family: type[Block] = getattr(importlib.import_module(module), attribute)
     return family

@@ -1,4 +1,4 @@
-"""Figures on their way from the trainer to MLflow: lines in a file, so that a tracking server that is down loses none."""
+"""Figures on their way from the trainer to MLflow: lines in a file, so that a server that is down loses none."""
 
 import json
 import time

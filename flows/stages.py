@@ -1,6 +1,6 @@
 """The stages of a run as plain functions: what a Prefect task calls, and what a test can call without Prefect."""
 
-import shutil
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from augment.augment import Augmented, augment
+from augment.generator import Generator
+from augment.transform import Transform
 from captioning.caption import Captioned, caption
 from core.errors import DiskFull, NotEnoughData, TrainingFailed
 from core.progress import report
@@ -17,6 +19,7 @@ from curation.curate import Curated, Ingested, curate, ingest
 from flows.home import Home
 from flows.job import Job, reader
 from flows.recipe import Recipe
+from flows.spool import read
 from flows.tracking import Tracking
 from store.lock import exclusive
 from store.store import Store
@@ -39,7 +42,7 @@ def read_pictures(recipe: Recipe, store: Store) -> Ingested:
 
 def choose_pictures(recipe: Recipe, store: Store) -> Curated:
     """Refuse, group and split what was read; `NotEnoughData` where nothing is left."""
-    curated = curate(store, recipe.filters, recipe.split)
+    curated = curate(store, recipe.filters, recipe.split, sources=[recipe.pictures.name])
     if curated.kept == 0:
         reasons = ", ".join(f"{count} {code}" for code, count in sorted(curated.refused.items())) or "none was found"
         raise NotEnoughData(f"no picture of {recipe.pictures.name} can be used: {reasons}")
@@ -54,7 +57,7 @@ def write_captions(recipe: Recipe, store: Store) -> Captioned:
 def make_pictures(recipe: Recipe, store: Store) -> Augmented:
     """Make what the recipe's transforms and generators ask for."""
     asked = recipe.augment
-    blocks = [*asked.transforms, *asked.generators]
+    blocks: list[Transform | Generator] = [*asked.transforms, *asked.generators]
     return augment(store, blocks, asked.copies, asked.seed, reader(store), share=asked.share)
 
 
@@ -119,21 +122,13 @@ def train_model(job: Job, tracking: Tracking, run: str) -> None:
 
 
 def _environment(root: Path) -> dict[str, str]:
-    import os
-
     paths = [str(root), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
 def _tell(job: Job) -> None:
-    from flows.spool import read
-
-    figures = read(job.spool)
-    step = max((figure.step for figure in figures), default=0)
-    if figures:
-        report("training", step, job.recipe.train.steps)
-    else:
-        report("preparing the base", 0, 1)
+    step = max((figure.step for figure in read(job.spool)), default=0)
+    report("training", step, job.recipe.train.steps)
 
 
 def _failure(status: int, log: Path) -> Exception:
@@ -145,11 +140,3 @@ def _failure(status: int, log: Path) -> Exception:
     if status < 0:
         return TrainingFailed(f"the trainer was ended by signal {-status}; run again and it goes on. Its words: {log}")
     return TrainingFailed(f"{last.partition(': ')[2] or last}\n(all of its words: {log})")
-
-
-def copy_weights(source: Path, target: Path) -> None:
-    """Put a weights file in its place, whole or not at all."""
-    from core.files import replacing
-
-    with replacing(target) as temporary:
-        shutil.copyfile(source, temporary)

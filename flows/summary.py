@@ -1,4 +1,4 @@
-"""What a run came to, in a few lines: what was kept and refused, what was learned, what the gap means, where things are."""
+"""What a run came to, in a few lines: what was kept and refused, what was learned, where things are."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -59,7 +59,11 @@ def in_words(outcome: Outcome) -> str:
         f"          {figure(outcome, 'learning', 'probe/learning')}   {figure(outcome, 'gap', 'probe/gap')}",
         f"[bold]to do[/]     {escape(judgement.remedy)}",
         f"[bold]kept[/]      step {judgement.kept_step} of {judgement.last_step}"
-        + (f" (the last one would have been: {judgement.last_state})" if judgement.last_state != judgement.state else ""),
+        + (
+            f" (the last one would have been: {judgement.last_state})"
+            if judgement.last_state != judgement.state
+            else ""
+        ),
         "",
         f"weights   {escape(judgement.files['weights'])}",
         f"report    {escape(judgement.files['report'])}",
@@ -68,7 +72,9 @@ def in_words(outcome: Outcome) -> str:
     if outcome.fresh:
         lines.append(f"[dim]{outcome.seconds:.0f} s[/]")
     else:
-        lines.append(f"[dim]nothing was computed again: this data and recipe had been trained already ({outcome.seconds:.0f} s)[/]")
+        lines.append(
+            f"[dim]nothing was computed again: this data and recipe are trained already ({outcome.seconds:.0f} s)[/]"
+        )
     return "\n".join(lines)
 
 

@@ -34,16 +34,16 @@ class StoreSource(DatasetSource):
     def _get_source_type() -> str:
         return "lancedb"
 
-    def load(self, **kwargs: Any) -> str:
+    def load(self, **_: Any) -> str:
         """The store's URI; `Store.open(uri).records(tag=...)` reads the records."""
         return self.uri
 
     @staticmethod
-    def _can_resolve(raw_source: object) -> bool:
+    def _can_resolve(_: object) -> bool:
         return False
 
     @classmethod
-    def _resolve(cls, raw_source: object) -> "StoreSource":
+    def _resolve(cls, _: object) -> "StoreSource":
         raise NotImplementedError  # MLflow asks only where `_can_resolve` said yes
 
     def to_dict(self) -> dict[str, str]:
@@ -112,7 +112,7 @@ class Tracking:
             self.client.log_batch(run, metrics=metrics[start : start + 1000])
 
     def drain(self, run: str, spool: Path) -> int:
-        """Send what the trainer has written and MLflow has not; how many that were. A server that is down: none, later."""
+        """Send what the trainer has written and MLflow has not; how many that were. A server that is down: later."""
         sent = spool.with_suffix(".sent")
         figures = unsent(spool, sent)
         if not figures:

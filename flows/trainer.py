@@ -33,7 +33,7 @@ class Looker:
         self.prompts = material.prompts(job)[: job.recipe.samples.previews]
 
     def look(self, step: int) -> None:
-        """Everything of one step. The mark comes last, so what it stands beside is whole; a marked step is left alone."""
+        """Everything of one step. The mark comes last, so what it stands beside is whole; a marked step is left."""
         folder = self.job.step_folder(step)
         if self.job.mark(step).exists():
             return

@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from store.faults import explained
+
 Waiting = Callable[[str], None]
 POLL = 0.1  # seconds; polling keeps Ctrl-C working and notices a new holder
 
@@ -19,7 +21,7 @@ def exclusive(path: Path, waiting: Waiting | None = None) -> Iterator[None]:
 
     The holder's process id stands in the file. ``waiting`` is told who holds it, once for each holder.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    handle = _opened(path)
     try:
         told = ""
         while not _taken(handle):
@@ -34,6 +36,21 @@ def exclusive(path: Path, waiting: Waiting | None = None) -> Iterator[None]:
         yield
     finally:
         os.close(handle)  # lets go; the file stays, since removing it would let two in
+
+
+@contextmanager
+def if_free(path: Path) -> Iterator[bool]:
+    """Whether the lock of the file ``path`` could be had at once; if so it is held."""
+    handle = _opened(path)
+    try:
+        yield _taken(handle)
+    finally:
+        os.close(handle)
+
+
+def _opened(path: Path) -> int:
+    with explained(str(path.parent)):
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 def _taken(handle: int) -> bool:

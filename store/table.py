@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 
 from core.errors import StoreError
 from store.faults import explained, is_full, lost_a_race
+from store.folder import lock_file
+from store.lock import if_free
 from store.upkeep import join_small
 
 TRIES = 20  # Lance has tried each of them several times by itself
@@ -57,7 +59,7 @@ class Table:
     def _ids(self, found: pa.Table) -> dict[str, int]:
         return dict(zip(found[self.key].to_pylist(), found["_rowid"].to_pylist(), strict=True))
 
-    def take(self, keys: Sequence[str], *, batch: int = 1024) -> Iterator[pa.Table]:
+    def take(self, keys: Sequence[str], *, batch: int = 256) -> Iterator[pa.Table]:
         """The rows of those keys that are there, some at a time, in no order."""
         ids = sorted(self.row_ids(keys).values())
         for start in range(0, len(ids), batch):
@@ -93,7 +95,9 @@ class Table:
         if self._has_blobs:
             return
         try:
-            join_small(self.dataset())
+            with if_free(lock_file(self._uri, "upkeep")) as free:
+                if free:  # two that join the same files at once would both work in vain
+                    join_small(self.dataset())
         except (OSError, RuntimeError) as error:
             if not lost_a_race(error) and not is_full(error):  # the rows themselves are written; this can wait
                 raise

@@ -56,15 +56,16 @@ def train(
                 figures.add(loss.detach(), norm)
                 run.step = step
 
+                stop = bool(asked)  # once: it may change at any moment, and what is stopped must have been saved
                 pausing = step % spec.probe_every == 0 or step == spec.steps
-                saving = pausing or step % spec.checkpoint_every == 0 or asked
+                saving = pausing or step % spec.checkpoint_every == 0 or stop
                 if saving or step % spec.log_every == 0:
                     on_log(step, figures.read(step, kept=run.saved) | run.position())
                 if saving:
                     run.save()
                 if pausing:
                     run.pause(on_pause)
-                if asked:
+                if stop:
                     break
         except torch.OutOfMemoryError as error:
             raise TrainingFailed(

@@ -12,17 +12,19 @@ from torch import Tensor
 from core.files import replacing
 
 DTYPES = {
+    torch.int64: "I64",
     torch.float64: "F64",
     torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.int64: "I64",
     torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
     torch.int16: "I16",
     torch.int8: "I8",
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
+"""names of the types, in the order in which the library lays tensors out"""
+ORDER = list(DTYPES)
 
 
 def bytes_of(tensor: Tensor) -> memoryview:
@@ -32,8 +34,8 @@ def bytes_of(tensor: Tensor) -> memoryview:
 
 
 def in_order(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Names in the order of the file, which is the library's own: wider types first, then by name."""
-    return sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+    """Names in the order of the file, which is the library's own: by type, then by name."""
+    return sorted(tensors, key=lambda name: (ORDER.index(tensors[name].dtype), name))
 
 
 def header_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:

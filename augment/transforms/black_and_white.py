@@ -27,8 +27,10 @@ class BlackAndWhite(Transform):
 
     def apply(self, image: Pixels, rng: np.random.Generator) -> Made:
         method = self.methods[rng.integers(len(self.methods))]
-        grey = functional("pixel").to_gray(image, 1, method).reshape(*image.shape[:2], 1)
-        return Made(np.repeat(grey, 3, axis=2), {"method": method})
+        grey = functional("pixel").to_gray(image, 3, method)
+        if grey.shape != image.shape:  # a single pixel loses its axes
+            grey = np.resize(grey, image.shape)
+        return Made(grey, {"method": method})
 
     def caption(self, text: str, drawn: Mapping[str, Value]) -> str:  # noqa: ARG002
         return with_tag(without_colours(text), "monochrome")

@@ -23,6 +23,11 @@ def _ordered(span: tuple[float, float]) -> tuple[float, float]:
 Span = Annotated[tuple[float, float], AfterValidator(_ordered)]
 
 
+DRAWN = ("saturation", "hue", "low_red", "low_green", "low_blue", "high_red", "high_green", "high_blue")
+STRAIGHT = np.array([[1 / 3], [2 / 3]])
+"""heights of a tone curve's two control points at which it is a straight line"""
+
+
 class ColorSkew(Transform):
     """What is drawn, independently of each other:
 
@@ -46,17 +51,16 @@ class ColorSkew(Transform):
             raise ValueError("hue: degrees must lie between -180 and 180")
 
     def apply(self, image: Pixels, rng: np.random.Generator) -> Made:
-        saturation = float(np.exp(rng.uniform(*np.log(self.saturation))))
-        hue = float(rng.uniform(*self.hue))
-        pulled = self.channels * np.clip(rng.standard_normal((2, 3)), -2, 2)
+        low, high = self.saturation
+        saturation = low * (high / low) ** rng.random()
+        hue = rng.uniform(*self.hue)
+        pulled = self.channels * rng.standard_normal((2, 3)).clip(-2, 2)
         pixel = functional("pixel")
         changed = pixel.adjust_saturation_torchvision(image, saturation)
         changed = pixel.adjust_hue_torchvision(changed, hue / 360)
-        # control points at 1/3 and 2/3 make the curve a straight line
-        changed = pixel.move_tone_curve(changed, *np.clip(np.array([[1 / 3], [2 / 3]]) + pulled, 0, 1))
-        names = [f"{part}_{channel}" for part in ("low", "high") for channel in ("red", "green", "blue")]
-        tones = dict(zip(names, map(float, pulled.ravel()), strict=True))
-        return Made(changed, {"saturation": saturation, "hue": hue, **tones})
+        shadows, lights = (pulled + STRAIGHT).clip(0, 1)
+        changed = pixel.move_tone_curve(changed, shadows, lights)
+        return Made(changed, dict(zip(DRAWN, (saturation, hue, *pulled.ravel().tolist()), strict=True)))
 
     def caption(self, text: str, drawn: Mapping[str, Value]) -> str:
         hue = drawn["hue"]

@@ -55,6 +55,10 @@ class ClipTags(Captioner):
         return Clip.open(self.clip)
 
     @cached_property
+    def _model(self) -> str:
+        return self._clip.fingerprint
+
+    @cached_property
     def _facets(self) -> list[Facet]:
         known = vocabulary(self.vocabulary)
         if missing := [name for name in self.facets if name not in known]:
@@ -64,7 +68,7 @@ class ClipTags(Captioner):
     @property
     def engine(self) -> str:
         """Parameters, CLIP and vocabulary."""
-        return f"{self.fingerprint}-{digest(self._clip.fingerprint, [f.fingerprint for f in self._facets], length=8)}"
+        return f"{self.fingerprint}-{digest(self._model, [f.fingerprint for f in self._facets], length=8)}"
 
     def engines(self, batch: Batch) -> dict[str, str]:
         ages = [self._background(facet, batch).count for facet in self._facets if not facet.exclusive]

@@ -17,6 +17,7 @@ NO_PICTURES = frozenset((*CAPTIONS, *_TEXTS.split()))
 _KNOWN = "authors copying desktop.ini licence license notice readme thumbs.db"
 NO_PICTURE_NAMES = frozenset(_KNOWN.split())
 SNIFFED = 1024
+LONGEST = 1 << 20
 
 
 class Folder(Source):
@@ -83,9 +84,9 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 def looked_at(path: Path, name: str) -> Found | None:
     """What stands at ``path``; ``None`` for what is plainly no picture."""
+    name, uri = printable(name), printable(str(path))
     if path.name.lower() in NO_PICTURE_NAMES or path.suffix.lower() in NO_PICTURES:
         return None
-    uri = str(path)
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -119,19 +120,27 @@ def failing(error: OSError) -> Callable[[], bytes]:
 def sidecar(picture: Path) -> tuple[str, str]:
     """``(caption, note)`` from the file beside a picture."""
     for beside in (*(picture.with_suffix(end) for end in CAPTIONS), *(Path(f"{picture}{end}") for end in CAPTIONS)):
+        where = printable(str(beside))
         try:
+            if beside.stat().st_size > LONGEST:
+                return "", f"{where} has more than {LONGEST:,} bytes, so it was not taken for a caption"
             text = beside.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             continue
         except UnicodeDecodeError:
-            return "", f"{beside} is not UTF-8, so its caption was left out: save it as UTF-8"
+            return "", f"{where} is not UTF-8, so its caption was left out: save it as UTF-8"
         except OSError as error:
-            return "", f"{beside} cannot be read ({error.strerror}), so its caption was left out"
-        return from_json(text, beside) if beside.suffix == ".json" else (" ".join(text.split()), "")
+            return "", f"{where} cannot be read ({error.strerror}), so its caption was left out"
+        return from_json(text, where) if beside.suffix == ".json" else (" ".join(text.split()), "")
     return "", ""
 
 
-def from_json(text: str, path: Path) -> tuple[str, str]:
+def printable(name: str) -> str:
+    r"""A file's name as text that can be stored; bytes that are no UTF-8 become ``\\xff``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def from_json(text: str, path: str) -> tuple[str, str]:
     """The caption in ``{"caption": "..."}`` or in a JSON string."""
     try:
         value = json.loads(text)
@@ -141,4 +150,5 @@ def from_json(text: str, path: Path) -> tuple[str, str]:
         value = value.get("caption", "")
     if not isinstance(value, str):
         return "", f'{path} holds no caption: expected {{"caption": "words"}}'
-    return " ".join(value.split()), ""
+    words = value.encode("utf-8", "replace").decode()  # JSON can say half a character, which nothing can store
+    return " ".join(words.split()), ""

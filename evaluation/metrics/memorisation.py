@@ -3,11 +3,10 @@
 Distances: root mean square difference of pixels (0 to 1, pictures squeezed to ``side`` x ``side``) and one minus the
 cosine of CLIP embeddings. ``d(x, T)`` is the distance to the nearest training picture of another group.
 
-- ``copy_rate``: share of samples nearer to a training picture than real pictures ever are to each other, in pixels and
-  to CLIP at once: both below q, the 1st percentile of ``d(x, T)`` over all real pictures, held-out and training
-  (leaving out their own group, so that each d is over equally many pictures, give or take one). ``copy_rate_pixel``
-  and ``copy_rate_clip``: by one distance alone. By chance at most about 0.01, or 1 / (n + 1) with only n real groups.
-  Intervals after Wilson.
+- ``copy_rate``: share of samples nearer in pixels to a training picture than real pictures are to each other: below q,
+  the 1st percentile of ``d(x, T)`` over all real pictures, held-out and training (leaving out their own group, so that
+  each d is over equally many pictures, give or take one). By chance about 0.01, or 1 / (n + 1) with only n real groups.
+  ``copy_rate_clip``: the same with CLIP's distance. Intervals after Wilson.
 - ``c_t_pixel``, ``c_t_clip``: the Mann-Whitney score C_T of Meehan, Chaudhuri, Dasgupta 2020 ("A Non-Parametric Test
   to Detect Data-Copying in Generative Models"), over one cell: U of d(samples, T) against d(held-out, T), in standard
   deviations. Below -3: samples are closer to the training set than new real pictures are. Above 3: further away.
@@ -18,10 +17,15 @@ cosine of CLIP embeddings. ``d(x, T)`` is the distance to the nearest training p
 
 Cost: no forward passes; the samples are what costs (0.6 s of a core each on the pocket base).
 
+How well it tells (OpenMoji, 8 to 48 trained and 8 to 12 held-out pictures, the pocket's CLIP): real pictures never
+seen are called copies in pixels 0.03 to 0.09 of the time, training pictures that went through the autoencoder and got
+some noise 0.9 to 1.0 of the time. By CLIP 0.02 to 0.2 and, for faces, 0.0 to 0.1: a small CLIP sees a style's pictures
+all alike, so its rate is shown and not judged. At 64 pixels a side fewer copies were found among many pictures (0.6).
+
 When it lies: samples from training captions show the same subjects and so are nearer than held-out pictures by
 right: take held-out captions, or both, and look at the pairs; very plain pictures (one dot on white) are all near to
-each other, and copies of them cannot be told; a mirrored or shifted copy is missed in pixels; a CLIP that has never
-seen the style sees everything alike; 8 to 12 samples show a clear case only.
+each other, and copies of them cannot be told; a mirrored, recoloured or shifted copy is mostly missed in pixels; near-
+duplicates that grouping missed make the usual distance too small; 8 to 12 samples show a clear case only.
 """
 
 from __future__ import annotations
@@ -45,7 +49,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A sample and the training picture it is nearest to."""
+    """A sample and the training picture it is nearest to in pixels."""
 
     sample: int
     training: int
@@ -71,7 +75,7 @@ class Memorisation(Metric):
 
     percentile: float = Field(1.0, gt=0, lt=50)
     """of the distances between real pictures: nearer than that is a copy"""
-    side: int = Field(64, ge=8)
+    side: int = Field(32, ge=8)
     """pixels a side at which pictures are compared"""
     seed: int = 0
 
@@ -118,20 +122,21 @@ class Memorisation(Metric):
                 Figure(f"c_t_{name}", mann_whitney(to_train.min(1), real)),
                 Figure(f"pull_{name}", mean, *interval(mean, deviations(by_prompt, name, self.seed)[:, 0])),
             ]
-        both = np.all([distances[name] < thresholds[name] for name in views], 0).any(1)  # near to the same picture
-        rates = {"copy_rate": both, "copy_rate_pixel": copied["pixel"], "copy_rate_clip": copied["clip"]}
-        figures = [
-            *(Figure(key, float(one.mean()), *wilson(int(one.sum()), len(one))) for key, one in rates.items()),
-            *figures,
-        ]
-        # how many times nearer than the nearest real pairs, in both distances together: what is shown beside the sample
-        closeness = sum(distances[name] / max(thresholds[name], 1e-12) for name in views)
+        nearest = distances["pixel"].argmin(1)
         pairs = [
-            Pair(at, int(to), float(distances["pixel"][at, to]), float(distances["clip"][at, to]), bool(both[at]))
-            for at, to in enumerate(np.asarray(closeness).argmin(1))
+            Pair(at, int(to), float(distances["pixel"][at, to]), float(distances["clip"][at, to]), bool(copy))
+            for at, (to, copy) in enumerate(zip(nearest, copied["pixel"], strict=True))
         ]
-        nearest_first = sorted(pairs, key=lambda pair: float(np.asarray(closeness)[pair.sample, pair.training]))
-        return MemorisationResult(tuple(figures), tuple(nearest_first), thresholds["pixel"], thresholds["clip"])
+        rates = [
+            Figure(name, float(one.mean()), *wilson(int(one.sum()), len(one)))
+            for name, one in (("copy_rate", copied["pixel"]), ("copy_rate_clip", copied["clip"]))
+        ]
+        return MemorisationResult(
+            (*rates, *figures),
+            tuple(sorted(pairs, key=lambda pair: pair.pixel)),
+            thresholds["pixel"],
+            thresholds["clip"],
+        )
 
 
 class _View(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from scripts.pocket import clip, evaluate, export, reading, tokenizer, unet, vae
+from scripts.pocket import card, clip, evaluate, export, reading, tokenizer, unet, vae
 from scripts.pocket.data import Data
 from scripts.pocket.training import Budget
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.pocket", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    stages = ("data", "tokenizer", "clip", "vae", "unet", "export", "evaluate", "reading")
+    stages = ("data", "tokenizer", "clip", "vae", "unet", "export", "evaluate", "card", "reading")
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(stages))
     parser.add_argument("--minutes", type=float, help="budget of a training stage, all its runs together")
     parser.add_argument("--steps", type=int, help="the same in optimizer steps")
@@ -47,6 +47,7 @@ def main() -> None:
         "unet": lambda: unet.train(data, budget("unet"), given.workers),
         "export": lambda: export.export(data, given.out),
         "evaluate": lambda: evaluate.evaluate(data, given.out),
+        "card": lambda: card.card(data, given.out, given.work / "notes.md"),
         "reading": lambda: reading.grids(data, given.out, given.work / "reading"),
     }
     for stage in given.stages or stages:

@@ -30,7 +30,7 @@ from scripts.pocket.data import Data, tensor
 from scripts.pocket.tokenizer import CONTEXT, SIZE, Encoder, make
 from scripts.pocket.training import Budget, Run, averaged, device
 
-LOOK = Look(scale=(0.55, 1.1), shift=0.1, rotation=10, outline=0.45, colour=0.35, blur=0.3, mirror=0.3, white=0.35)
+LOOK = Look(scale=(0.55, 1.1), shift=0.1, rotation=10, outline=0.4, colour=0.3, blur=0.2, mirror=0.3, white=0.35)
 BATCH = 64
 LOCKED_FROM = 0.3  # of the budget: from there on the text tower is final
 SHARPNESS = 20.0  # of the choice among proxies
@@ -38,6 +38,7 @@ MEAN, SPREAD = 0.5, 0.5
 WEIGHTS = {
     "captions": 0.5,
     "names": 1.0,
+    "classes": 1.0,
     "pictures_to_proxies": 1.0,
     "texts_to_proxies": 0.5,
     "texts_to_groups": 0.3,
@@ -61,7 +62,11 @@ CONFIG = {
 
 def build() -> CLIP:
     """5.5 M parameters, 2.2 M of them the text encoder."""
-    return CLIP(**CONFIG, init_logit_scale=3.0)
+    clip = CLIP(**CONFIG, init_logit_scale=3.0)
+    for name, parameter in clip.visual.named_parameters():
+        if name.startswith("layer") and name.endswith("bn3.weight"):
+            nn.init.constant_(parameter, 0.5)  # open_clip's zero keeps the blocks out for hundreds of steps
+    return clip
 
 
 class Proxied(nn.Module):
@@ -76,6 +81,15 @@ class Proxied(nn.Module):
         super().__init__()
         self.clip = build()
         self.proxies = nn.Parameter(torch.randn(concepts, CONFIG["embed_dim"]))
+        self.head = nn.Linear(CONFIG["vision_cfg"]["width"] * 32, concepts)
+
+    def see(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(Normalised features, logits of a plain classifier on what lies before the last pooling)."""
+        visual = self.clip.visual
+        x = visual.stem((pixels - MEAN) / SPREAD)
+        for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+            x = layer(x)
+        return F.normalize(visual.attnpool(x), dim=-1).float(), self.head(x.mean((2, 3))).float()
 
     def choose(self, features: Tensor, truth: Tensor) -> Tensor:
         """Loss of telling which concept these normalised features stand for."""
@@ -132,15 +146,18 @@ def train(data: Data, budget: Budget) -> None:
         {"params": matrices, "weight_decay": 0.1},
         {"params": others, "weight_decay": 0.0},
         {"params": [network.proxies], "weight_decay": 0.0, "lr": 1e-2},
+        {"params": network.head.parameters(), "weight_decay": 0.05},
     ]
-    run = Run(data.folder / "clip.pt", network, torch.optim.AdamW(groups, lr=1.2e-3, betas=(0.9, 0.98)), budget)
+    run = Run(
+        data.folder / "clip.pt", network, torch.optim.AdamW(groups, lr=1.5e-3, betas=(0.9, 0.98), fused=True), budget
+    )
     pictures = data.for_clip()
     drawings = tensor(pictures)
     batch = BATCH * (4 if place.type == "cuda" else 1)
     words: Words | None = None
     for generator in run.steps("clip"):
         rng = random.Random(f"clip {run.step}")
-        if words is None and run.spent >= LOCKED_FROM:
+        if words is None and (run.spent >= LOCKED_FROM or (data.folder / "text.pt").exists()):
             words = lock(run, network, encoder, data)
         rows = distinct(pictures.codes, rng, batch)
         made = compose(drawings[rows].to(place), LOOK, generator)
@@ -152,7 +169,7 @@ def train(data: Data, budget: Budget) -> None:
         if words is None:
             values = losses(network, encoder, made, truths, data, rng)
         else:
-            values = locked_losses(network.clip, encoder, made, truths, words, data, rng)
+            values = locked_losses(network, encoder, made, truths, words, data, rng)
         total = torch.stack([WEIGHTS[name] * value for name, value in values.items()]).sum()
         total.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -190,7 +207,6 @@ def lock(run: Run, network: Proxied, encoder: Encoder, data: Data) -> Words:
     run.average.update({k: v.clone() for k, v in final.items()})
     for parameter in (*text_parameters(clip), network.proxies):
         parameter.requires_grad_(False)
-    run.rates = [2.5e-3 for _ in run.rates]  # a network with batch norm bears more than the text tower does
     run.forget(parameter for parameter in network.parameters() if not parameter.requires_grad)
     seeds = range(8)
 
@@ -208,7 +224,7 @@ def lock(run: Run, network: Proxied, encoder: Encoder, data: Data) -> Words:
 
 
 def locked_losses(
-    clip: CLIP,
+    network: Proxied,
     encoder: Encoder,
     made: Composed,
     truths: list[Truth],
@@ -217,10 +233,10 @@ def locked_losses(
     rng: random.Random,
 ) -> dict[str, Tensor]:
     """The same choices once the texts stand still: now every name of all is told from every other."""
-    place = made.pixels.device
+    clip, place = network.clip, made.pixels.device
     said = [caption(truth, rng, named=0.95) for truth in truths]
     with torch.autocast(place.type, torch.bfloat16):
-        image = F.normalize(clip.visual((made.pixels - MEAN) / SPREAD), dim=-1).float()
+        image, told = network.see(made.pixels)
         with torch.no_grad():
             captions = text_features(clip, [encoder.ids(text) for text in said])
     scale = clip.logit_scale.exp()
@@ -232,6 +248,7 @@ def locked_losses(
     return {
         "captions": contrast(scale * image @ captions.T),
         "names": F.cross_entropy(names, classes, label_smoothing=0.05),
+        "classes": F.cross_entropy(told, classes, label_smoothing=0.05),
         "groups": F.cross_entropy(groups, of_group),
         "grounds": F.cross_entropy(grounds, made.background),
         "colours": F.cross_entropy(colours, made.shares / made.shares.sum(1, keepdim=True).clamp_min(1e-6)),
@@ -256,7 +273,7 @@ def losses(
         colour_captions(rng),
     ]
     with torch.autocast(place.type, torch.bfloat16):
-        image = F.normalize(clip.visual((made.pixels - MEAN) / SPREAD), dim=-1).float()
+        image, told = network.see(made.pixels)
         features = text_features(clip, [encoder.ids(text) for part in parts for text in part])
     captions, names, groups, grounds, colours = features.split([len(part) for part in parts])
     scale = clip.logit_scale.exp()
@@ -266,6 +283,7 @@ def losses(
     return {
         "captions": contrast(scale * image[: len(captions)] @ captions.T),
         "names": contrast(scale * image @ names.T),
+        "classes": F.cross_entropy(told, classes, label_smoothing=0.05),
         "pictures_to_proxies": network.choose(image, classes),
         "texts_to_proxies": network.choose(names, classes) + 0.3 * network.choose(captions, classes[: len(captions)]),
         "texts_to_groups": F.cross_entropy(scale * names @ groups.T, of_group),

@@ -52,7 +52,10 @@ def jitter_colour(rgb: Tensor, amount: float, rng: torch.Generator) -> Tensor:
 def widest(x: Tensor, radius: int) -> Tensor:
     """The largest value within ``radius`` pixels in a square; four times faster on a CPU than max_pool2d."""
     for dim in (-1, -2):
-        size, around = x.shape[dim], F.pad(x, (radius, radius, 0, 0) if dim == -1 else (0, 0, radius, radius), value=-2.0)
+        size, around = (
+            x.shape[dim],
+            F.pad(x, (radius, radius, 0, 0) if dim == -1 else (0, 0, radius, radius), value=-2.0),
+        )
         x = around.narrow(dim, 0, size)
         for offset in range(1, 2 * radius + 1):
             x = torch.maximum(x, around.narrow(dim, offset, size))

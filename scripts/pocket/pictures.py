@@ -33,7 +33,11 @@ class Pictures:
 
     def where(self, styles: set[str], codes: set[str]) -> "Pictures":
         """Those of these styles and concepts, in the same order."""
-        kept = [i for i, pair in enumerate(zip(self.styles, self.codes, strict=True)) if pair[0] in styles and pair[1] in codes]
+        kept = [
+            i
+            for i, pair in enumerate(zip(self.styles, self.codes, strict=True))
+            if pair[0] in styles and pair[1] in codes
+        ]
         return self.take(kept)
 
     def take(self, rows: list[int]) -> "Pictures":
@@ -62,7 +66,11 @@ def draw(svg: str) -> Pixels:
         scale = FITTED / max(box[2] - box[0], box[3] - box[1])
         size = (max(1, round((box[2] - box[0]) * scale)), max(1, round((box[3] - box[1]) * scale)))
         # "RGBa" is premultiplied, so that invisible colours do not bleed into the edge
-        small = large.crop(box).convert("RGBa").resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.LANCZOS)
+        small = (
+            large.crop(box)
+            .convert("RGBa")
+            .resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.LANCZOS)
+        )
         canvas.paste(small.convert("RGBA"), ((SIZE - size[0]) // 2, (SIZE - size[1]) // 2))
     return np.asarray(canvas)
 

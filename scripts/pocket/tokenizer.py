@@ -19,7 +19,9 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 def corpus(concepts: list[Concept]) -> list[str]:
     """Captions of every kind, several for each concept, and plain words of prompts."""
     rng = random.Random("corpus")
-    texts = ["an openmoji style emoji of a sks squid, a photo of a drawing, a painting in the style of, black and white"] * 5
+    texts = [
+        "an openmoji style emoji of a sks squid, a photo of a drawing, a painting in the style of, black and white"
+    ] * 5
     for concept in concepts:
         for _ in range(4):
             colours = tuple(rng.sample(NAMES, 2))
@@ -34,7 +36,10 @@ def make(concepts: list[Concept], folder: Path) -> None:
     """Write vocab.json, merges.txt and tokenizer_config.json: 256 bytes, 256 word ends, merges, start, end."""
     learner = Tokenizer(models.BPE(unk_token=END, end_of_word_suffix="</w>"))
     learner.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(_words(), behavior="removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Split(_words(), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
     )
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(

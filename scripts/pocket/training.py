@@ -115,7 +115,10 @@ class Run:
         if self.step % every == 0:
             self.curve.append((self.step, self.seconds, loss))
             extra = " ".join(f"{name} {value:.3f}" for name, value in others.items())
-            print(f"step {self.step} {self.seconds:.0f} s cpu {time.process_time():.0f} {self.spent:.0%} loss {loss:.4f} {extra}", flush=True)
+            print(
+                f"step {self.step} {self.seconds:.0f} s cpu {time.process_time():.0f} {self.spent:.0%} loss {loss:.4f} {extra}",
+                flush=True,
+            )
 
     def save(self) -> None:
         """Atomically: a kill at any moment leaves the old state or the new one."""

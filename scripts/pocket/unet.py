@@ -96,7 +96,9 @@ def prepare(data: Data, clip: CLIP, encoder: Encoder) -> Cache:
         made = compose(drawings, LOOSE if loose else LOOK, generator)
         latents.append(vae.encode(made.pixels * 2 - 1).latent_dist.mean)
         for i, (style, code) in enumerate(zip(pictures.styles, pictures.codes, strict=True)):
-            colours = tuple(NAMES[c] for c in made.shares[i].argsort(descending=True)[:3].tolist() if made.shares[i, c] > 0.12)
+            colours = tuple(
+                NAMES[c] for c in made.shares[i].argsort(descending=True)[:3].tolist() if made.shares[i, c] > 0.12
+            )
             size = clips.size_word(float(made.scale[i])) if loose else ""
             truth = Truth(data.by_code[code], style, colours, NAMES[int(made.background[i])], size)
             ground = "" if truth.background == "white" and rng.random() < 0.6 else truth.background
@@ -140,14 +142,25 @@ class Teacher:
         noise = torch.randn((batch, 4, 16, 16), generator=generator)[share].to(self.place)
         kept = self.kept[t][:, None, None, None]
         x_t = kept.sqrt() * self.latents[picked[share].to(self.place)] + (1 - kept).sqrt() * noise
-        made = unet(x_t, t, self.texts[said[share].to(self.place)].float()).sample
-        apart = F.mse_loss(made, noise, reduction="none").mean((1, 2, 3))
+        x_t = x_t.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.place.type, torch.bfloat16):  # a third faster where the processor knows bfloat16
+            made = unet(x_t, t, self.texts[said[share].to(self.place)].float()).sample
+        apart = F.mse_loss(made.float(), noise, reduction="none").mean((1, 2, 3))
         return (self.weights[t] * apart).mean(), apart.detach().mean()
 
 
 def flat(tensors: Iterable[Tensor]) -> Tensor:
     """All of them as one vector."""
     return torch.cat([tensor.detach().flatten() for tensor in tensors])
+
+
+@torch.no_grad()
+def spread(vector: Tensor, unet: nn.Module) -> None:
+    """Write the vector back into the parameters, whatever their memory format."""
+    at = 0
+    for parameter in unet.parameters():
+        parameter.copy_(vector[at : at + parameter.numel()].view(parameter.shape))
+        at += parameter.numel()
 
 
 class Helper:
@@ -192,13 +205,13 @@ def help_out(
     """The helper's life: take weights and a step, give gradients."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    unet, teacher = build().train(), Teacher(cached(Data(folder)))
+    unet, teacher = build().to(memory_format=torch.channels_last).train(), Teacher(cached(Data(folder)))  # type: ignore[call-arg]
     plain_attention(unet)
     while True:
         while not asked.acquire(timeout=5):
             if os.getppid() == 1:
                 return
-        nn.utils.vector_to_parameters(weights.clone(), unet.parameters())
+        spread(weights, unet)
         step, batch = order.tolist()
         unet.zero_grad(set_to_none=True)
         teacher.losses(unet, step, batch, slice(batch // 2, batch))[0].backward()
@@ -217,7 +230,7 @@ def train(data: Data, budget: Budget, workers: int) -> None:
     torch.manual_seed(0)
     place = device()
     teacher = Teacher(cached(data))
-    unet = build().to(place).train()
+    unet = build().to(place, memory_format=torch.channels_last).train()  # type: ignore[call-arg]
     plain_attention(unet)
     optimizer = torch.optim.AdamW(unet.parameters(), lr=1.5e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     run = Run(data.folder / "unet.pt", unet, optimizer, budget, decay=0.998)

@@ -61,7 +61,9 @@ def train(data: Data, budget: Budget) -> None:
     large = place.type == "cuda"
     for rng in run.steps("vae"):
         cropped = run.spent < CROPPED_UNTIL
-        rows = torch.randint(len(drawings), ((96 if large else 24) if cropped else (64 if large else 12),), generator=rng)
+        rows = torch.randint(
+            len(drawings), ((96 if large else 24) if cropped else (64 if large else 12),), generator=rng
+        )
         pixels = strokes(compose(drawings[rows].to(place), LOOK, rng).pixels, 0.5, rng) * 2 - 1
         x = (crops(pixels, rng) if cropped else pixels).contiguous(memory_format=torch.channels_last)
         with torch.autocast(place.type, torch.bfloat16):

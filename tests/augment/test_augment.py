@@ -9,6 +9,7 @@ from PIL import Image as Pillow
 
 from augment.augment import Augmented, augment
 from augment.generator import Generator
+from augment.generators.lineart import Lineart
 from augment.transform import Transform
 from augment.transforms.black_and_white import BlackAndWhite
 from augment.transforms.color_skew import ColorSkew
@@ -209,3 +210,13 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
     assert store.records() == whole.records()
     assert store.captions() == whole.captions()
     assert store.snapshot().manifest == whole.snapshot().manifest
+
+
+def test_generators_and_transforms_go_together_and_a_picture_without_lines_is_a_counted_refusal(store: Store) -> None:
+    flat = np.full((64, 80, 3), 200, np.uint8)
+    pictures = {record.id: a_picture(int(record.name[0])) for record in PARENTS} | {PARENTS[0].id: flat}
+    done = augment(store, [Lineart(), Flip()], 2, 1, lambda record: pictures[record.id])
+    assert done == Augmented(made=4, unchanged=0, removed=0, refused=2)
+    codes = {r.made_by.partition("-")[0]: r.reasons[0].code for r in store.records() if r.reasons}
+    assert codes == {"lineart": "no_lines", "flip": "unchanged"}
+    assert augment(store, [Lineart(), Flip()], 2, 1, untouched) == replace(done, made=0, unchanged=4)

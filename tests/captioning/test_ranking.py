@@ -118,3 +118,10 @@ def test_at_most_so_many_tags_the_surest_ones() -> None:
     every = {"subject": [0, 0, 0.6], "group": [0, 0], "palette": [0.9, 0.55], "setting": [0.8]}
     assert said(chosen(FACETS, every, 2, None)) == ["red", "on a white background"]
     assert said(chosen(FACETS, every, 8, 0.7)) == ["red", "on a white background"]
+
+
+def test_what_the_files_name_says_already_is_not_said_again() -> None:
+    some = tags(palette=[0.7, 0.6], setting=[0.8])
+    named = {"name": "red apple"}
+    assert compose(some, "{a name}, {tags}", named, lambda _: True)[0] == "a red apple, white, on a white background"
+    assert compose(some, "{tags}", named, lambda _: True)[0] == "red and white, on a white background"

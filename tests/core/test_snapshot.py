@@ -6,7 +6,9 @@ from core.snapshot import manifest_of
 
 
 def a_record(name: str, **fields: object) -> Record:
-    record = Record(id=Record.id_of("mine", name, name * 2), sha256=name * 2, source="mine", name=name, uri=f"/x/{name}")
+    record = Record(
+        id=Record.id_of("mine", name, name * 2), sha256=name * 2, source="mine", name=name, uri=f"/x/{name}"
+    )
     return replace(record, split="train", **fields)
 
 
@@ -15,7 +17,9 @@ def test_a_manifest_follows_content_caption_and_split_and_nothing_else() -> None
     captions = {records[0].id: Caption(records[0].id, automatic="a cat")}
     manifest = manifest_of(records, captions)
     assert manifest == manifest_of(reversed(records), captions)
-    assert manifest == manifest_of([replace(records[0], uri="/elsewhere", quality={"sharpness": 2.0}), records[1]], captions)
+    assert manifest == manifest_of(
+        [replace(records[0], uri="/elsewhere", quality={"sharpness": 2.0}), records[1]], captions
+    )
     assert manifest != manifest_of([replace(records[0], split="held_out"), records[1]], captions)
     assert manifest != manifest_of(records, {records[0].id: Caption(records[0].id, automatic="a cat", user="a dog")})
     assert manifest != manifest_of(records[:1], captions)
@@ -38,3 +42,11 @@ def test_a_derived_record_inherits_its_group_and_is_never_held_out() -> None:
     other = parent.derive(block, sha256="c" * 64, seed=2, drawn={"method": "average"}, width=4, height=4)
     assert (child.group, child.split, child.depth, child.parent) == ("g1", "train", 1, parent.id)
     assert child.id == again.id != other.id
+
+
+def test_records_and_captions_can_be_sent_to_another_process() -> None:
+    import pickle
+
+    record = a_record("a", quality={"sharpness": 2.0}).refuse(Reason("too_small", "8 pixels"))
+    assert pickle.loads(pickle.dumps(record)) == record
+    assert pickle.loads(pickle.dumps(Caption("a", automatic="a cat"))) == Caption("a", automatic="a cat")

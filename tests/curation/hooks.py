@@ -23,5 +23,5 @@ class Trap(Filter):
         print("a library that prints")
         return {"trap": 1.0}
 
-    def judge(self, batch: Batch) -> dict[str, Reason]:
+    def judge(self, _: Batch) -> dict[str, Reason]:
         return {}

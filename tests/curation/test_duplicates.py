@@ -55,27 +55,30 @@ def test_saving_scaling_or_brightening_hardly_changes_the_hash(seed: int, change
         "brighter": lambda: image.point([round(v * 0.85 + 20) for v in range(256)] * 3),
         "same": lambda: image,
     }[change]()
-    before, after = (hashes(View(np.asarray(one)).luma32)[0] for one in (image, changed))
+    before, after = (hashes(View(np.asarray(one)).thumbnail_grey)[0] for one in (image, changed))
     assert (before ^ after).bit_count() <= 6
 
 
 def test_the_mirrored_hash_is_the_hash_of_the_mirror_image() -> None:
     for seed in range(20):
         pixels = scene(seed)
-        straight, mirrored = hashes(View(pixels).luma32), hashes(View(np.ascontiguousarray(pixels[:, ::-1])).luma32)
+        straight, mirrored = (
+            hashes(View(pixels).thumbnail_grey),
+            hashes(View(np.ascontiguousarray(pixels[:, ::-1])).thumbnail_grey),
+        )
         assert (straight[0] ^ mirrored[1]).bit_count() <= 1 and (straight[1] ^ mirrored[0]).bit_count() <= 1
 
 
 def test_a_flat_picture_has_no_hash() -> None:
     noise = np.random.default_rng(0).integers(126, 130, (64, 64, 3)).astype(np.uint8)
     for pixels in (np.full((8, 8, 3), 9, np.uint8), noise):
-        assert hashes(View(pixels).luma32) == (0, 0)
+        assert hashes(View(pixels).thumbnail_grey) == (0, 0)
 
 
 def records_of(pictures: dict[str, Pixels]) -> list[Record]:
     made = []
     for name, pixels in pictures.items():
-        phash, mirrored = hashes(View(pixels).luma32)
+        phash, mirrored = hashes(View(pixels).thumbnail_grey)
         sha256 = str(hash(pixels.tobytes()))
         height, width = pixels.shape[:2]
         record = Record(name, sha256, "s", name, name, width=width, height=height)

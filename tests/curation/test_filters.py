@@ -99,7 +99,7 @@ def test_every_filter_measures_what_it_says_and_judges_without_the_picture(kind:
             Record(str(seed), str(seed), "s", str(seed), "", width=96, height=64, **hashes, quality=result.quality)
         )
 
-    def read(record: Record) -> Pixels:
+    def read(_: Record) -> Pixels:
         raise AssertionError("no picture is read again")
 
     refused = one.judge(Batch(records, read, Memory()))
@@ -118,7 +118,7 @@ def test_which_duplicate_is_kept_is_a_rule(keep: str, kept: str) -> None:
 
     scores = {"big": (9, 0, 0, 0), "sharp": (1, 1, 0, 0), "new": (1, 0, 9, 0), "told": (1, 0, 0, 4)}
     records = [record(name, *score) for name, score in scores.items()]
-    refused = NearDuplicate(keep=keep).judge(Batch(records, lambda record: scene(1), Memory()))
+    refused = NearDuplicate(keep=keep).judge(Batch(records, lambda _: scene(1), Memory()))
     assert {record.id for record in records} - refused.keys() == {kept}
     assert {reason.code for reason in refused.values()} == {"duplicate"}
     assert all(kept in reason.words for reason in refused.values())

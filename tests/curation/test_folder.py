@@ -68,6 +68,16 @@ def test_links_are_followed_but_never_in_circles(folder: MakeFolder, tmp_path: P
         pictures["nowhere.png"].read()
 
 
+def test_a_name_that_is_no_text_is_told_and_read_all_the_same(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    with open(path, "wb") as file:  # noqa: PTH123  pathlib has no bytes
+        file.write(encoded(scene(1)))
+    (picture,) = found(tmp_path).values()
+    assert picture.name == "caf\\xe9.png"
+    picture.uri.encode()
+    assert picture.read() == encoded(scene(1))
+
+
 def test_pipes_are_told_and_not_waited_for(folder: MakeFolder) -> None:
     root = folder(1)
     os.mkfifo(root / "pipe.png")
@@ -93,6 +103,7 @@ def test_what_may_not_be_read_is_told(folder: MakeFolder) -> None:
         ("001.json", b"{", "not JSON"),
         ("001.json", b'{"text": "a"}', None),
         ("001.json", b'{"caption": 3}', "no caption"),
+        ("001.txt", b"a" * (2 << 20), "more than"),
     ],
 )
 def test_a_caption_that_cannot_be_read_is_left_out_and_told(
@@ -103,6 +114,12 @@ def test_a_caption_that_cannot_be_read_is_left_out_and_told(
     picture = found(root)["001.png"]
     assert picture.caption == ""
     assert (words or "") in picture.note and bool(picture.note) == bool(words)
+
+
+def test_half_a_character_in_a_caption_is_replaced(folder: MakeFolder) -> None:
+    root = folder(1)
+    (root / "001.json").write_text(r'"a \ud83d cat"')
+    assert found(root)["001.png"].caption == "a ? cat"
 
 
 def test_an_empty_or_missing_folder_is_an_error_in_words(tmp_path: Path) -> None:

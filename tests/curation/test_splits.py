@@ -1,5 +1,4 @@
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ def record(name: str, verdict: str = "kept") -> Record:
 def placed(records: list[Record], pairs: list[tuple[int, int]], split: Split) -> tuple[list[Record], list[str]]:
     places, moved = assign(records, np.array(pairs, np.int64).reshape(-1, 2), split)
     after = [
-        replace(one, group=place.group, split=place.split, drawn=MappingProxyType({"split": split.key}))
+        replace(one, group=place.group, split=place.split, drawn={"split": split.key})
         for one, place in zip(records, places, strict=True)
     ]
     return after, moved

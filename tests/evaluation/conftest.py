@@ -5,7 +5,7 @@ import torch
 
 from evaluation.metric import Evidence, Gallery, Subject
 from evaluation.metrics.probe import Probe, ProbeResult
-from tests.evaluation.things import TinyBackbone, TinyNetwork, cases, embeddings, gallery, others, picture, train
+from tests.evaluation.things import TinyBackbone, TinyNetwork, along, cases, embeddings, gallery, others, picture, train
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +51,5 @@ def curve(base: TinyBackbone, evidence: Evidence) -> dict[int, ProbeResult]:
     """Probed along a run: it learns the kind first, then the pictures by heart."""
     probe = Probe()
     zero = probe.observe(Subject(base, evidence))
-    made = {}
-    for step in (0, 25, 50, 100, 200, 400):
-        tuned = train(base, evidence.train, step)
-        made[step] = probe.measure(zero, probe.observe(Subject(tuned, evidence)), evidence)
-    return made
+    tuned = along(base, evidence.train, [0, 25, 50, 100, 200, 400])
+    return {step: probe.measure(zero, probe.observe(Subject(one, evidence)), evidence) for step, one in tuned.items()}

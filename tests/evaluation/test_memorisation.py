@@ -83,7 +83,7 @@ def test_pictures_of_any_size_and_shape_are_compared(base: TinyBackbone, evidenc
     large = np.repeat(np.repeat(evidence.train_pictures.pixels[0], 3, 0), 2, 1)
     assert Memorisation().observe(Subject(base, evidence, sampled([evidence.train_pictures.pixels[0]])))[
         "pixel"
-    ].shape == (1, 64 * 64 * 3)
+    ].shape == (1, 32 * 32 * 3)
     seen = Gallery(("p",), ("p",), (large,), embeddings([evidence.train_pictures.pixels[0]]))
     metric = Memorisation(side=16)
     one = metric.observe(Subject(base, evidence, seen))

@@ -21,7 +21,6 @@ def test_prior_preservation_keeps_the_drift_down(base: TinyBackbone, evidence: E
     without = drifted(base, train(base, evidence.train, 300), evidence)
     preserved = drifted(base, train(base, [*evidence.train, *others(base, 64)], 300), evidence)
     assert without["drift"].low > preserved["drift"].high
-    assert without["rho"].value > preserved["rho"].value
 
 
 def test_drift_is_relative_to_what_the_base_itself_misses(base: TinyBackbone, evidence: Evidence) -> None:

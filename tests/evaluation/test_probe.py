@@ -123,7 +123,7 @@ def test_v_prediction_gives_the_figures_that_epsilon_gives(
 def test_latents_of_several_shapes_stand_beside_each_other(base: TinyBackbone) -> None:
     class AnyShape(torch.nn.Module):
         def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-            return 0.5 * noisy + hidden.mean()
+            return 0.5 * noisy + hidden.mean() + 1e-4 * timesteps.view(-1, 1, 1, 1)
 
     wide, tall = cases(base, "train", 2)
     wide, tall = replace(wide, latent=torch.zeros(2, 4, 9)), replace(tall, latent=torch.zeros(2, 9, 4))

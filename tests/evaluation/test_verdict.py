@@ -4,9 +4,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from evaluation.findings import Thresholds
 from evaluation.metric import Figure, Measured
 from evaluation.metrics.probe import Probe, ProbeResult, Side
-from evaluation.verdict import Thresholds, best_step, judge
+from evaluation.verdict import best_step, judge
 
 
 def result(learning: float, gap: float, *, spread: float = 0.02, count: int = 10, held_out: int = 0) -> ProbeResult:

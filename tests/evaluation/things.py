@@ -118,21 +118,33 @@ def embeddings(pixels: Sequence[Pixels]) -> np.ndarray:
 
 def train(base: TinyBackbone, learned: Sequence[Case], steps: int, rate: float = 3e-3) -> TinyBackbone:
     """A copy of the base, trained on these pictures."""
+    return along(base, learned, [steps], rate)[steps]
+
+
+def along(
+    base: TinyBackbone, learned: Sequence[Case], steps: Sequence[int], rate: float = 3e-3
+) -> dict[int, TinyBackbone]:
+    """Copies of the base at several steps of one training on these pictures."""
     tuned = TinyBackbone(deepcopy(base.network), base.prediction_type)
     own = torch.Generator().manual_seed(7)
-    optimizer = torch.optim.Adam(tuned.network.parameters(), rate)
+    weights = list(tuned.network.parameters())
+    slow, square = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
     latents = torch.stack([case.latent for case in learned])
     hidden = torch.cat([case.conditioning["hidden"] for case in learned])
-    tuned.network.train()
-    for _ in range(steps):
+    kept = {}
+    for step in range(max(steps) + 1):
+        if step in steps:
+            kept[step] = TinyBackbone(deepcopy(tuned.network).eval(), base.prediction_type)
         which = torch.randint(len(learned), (32,), generator=own)
         t = torch.randint(1000, (32,), generator=own)
         noise = torch.randn(32, 2, 6, 6, generator=own)
         alpha = tuned.alphas_cumprod[t].view(-1, 1, 1, 1)
         noisy = alpha.sqrt() * latents[which] + (1 - alpha).sqrt() * noise
         loss = (tuned.predict(noisy, t, {"hidden": hidden[which]}) - noise).square().mean()
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    tuned.network.eval()
-    return tuned
+        # Adam by hand: importing torch.optim's takes longer than all this training
+        for weight, g, m, v in zip(weights, torch.autograd.grad(loss, weights), slow, square, strict=True):
+            m.lerp_(g, 0.1)
+            v.lerp_(g.square(), 0.01)
+            debias = 1 - 0.9 ** (step + 1), 1 - 0.99 ** (step + 1)
+            weight.data -= rate * (m / debias[0]) / ((v / debias[1]).sqrt() + 1e-8)
+    return kept

@@ -22,7 +22,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], env: Mapping[str, str], log: Path, cwd: Path = ROOT) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: list[str], env: Mapping[str, str], log: Path, cwd: Path = ROOT
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process with its own group; at the end the whole group is stopped and waited for."""
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=dict(env), cwd=cwd, stdout=file, stderr=file, start_new_session=True)

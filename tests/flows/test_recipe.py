@@ -55,7 +55,12 @@ def test_a_recipe_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) 
 
 def test_changes_on_the_command_line_reach_into_sections_lists_and_bare_kinds(tmp_path: Path) -> None:
     path = written(tmp_path, SMALLEST + "train: {adapter: lora}\nfilters: [resolution, near_duplicate]\n")
-    changes = ["train.steps=7", "train.adapter.rank=3", "filters.1.bits=2", "train.optimizer={kind: adamw, learning_rate: 1e-3}"]
+    changes = [
+        "train.steps=7",
+        "train.adapter.rank=3",
+        "filters.1.bits=2",
+        "train.optimizer={kind: adamw, learning_rate: 1e-3}",
+    ]
     recipe = read_recipe(path, changes)
     assert recipe.train.steps == 7
     assert recipe.train.adapter.dump()["rank"] == 3
@@ -85,7 +90,9 @@ def test_the_key_of_a_model_follows_from_data_base_and_training_and_not_from_whe
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.from_regex(r"[a-z]{1,4}", fullmatch=True), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.from_regex(r"[a-z]{1,4}", fullmatch=True), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 

@@ -54,7 +54,9 @@ def test_a_cron_deployment_really_gets_scheduled_runs(server: dict[str, str]) ->
 
 def test_deploying_again_changes_nothing(server: dict[str, str]) -> None:
     prefect(server, "--no-prompt", "deploy", "--all")
-    assert len(ask(server, "/deployments/filter", {})) == len(yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"])
+    assert len(ask(server, "/deployments/filter", {})) == len(
+        yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    )
 
 
 def test_a_worker_runs_the_deployment_to_a_registered_model(server: dict[str, str], folder: Path) -> None:

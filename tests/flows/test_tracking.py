@@ -46,10 +46,14 @@ def test_every_figure_of_the_spool_arrives_once(tracking: Tracking, tmp_path: Pa
     assert tracking.drain(run, spool) == 0
     Spool(spool, from_step=20).write(21, {"loss": 1 / 22})
     tracking.drain(run, spool)
-    assert [(m.step, m.value) for m in tracking.client.get_metric_history(run, "loss")] == [(s, 1 / (s + 1)) for s in range(30)]
+    assert [(m.step, m.value) for m in tracking.client.get_metric_history(run, "loss")] == [
+        (s, 1 / (s + 1)) for s in range(30)
+    ]
 
 
-def test_a_server_that_is_down_loses_no_figure(tracking: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_down_loses_no_figure(
+    tracking: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = begun(tracking, "k5")
     spool = tmp_path / "metrics.jsonl"
     Spool(spool).write(1, {"loss": 0.5})

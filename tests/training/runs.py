@@ -14,11 +14,11 @@ from training.run import Trained
 from training.spec import Train
 
 SPEC = {
-    "steps": 12,
-    "batch_size": 3,
+    "steps": 8,
+    "batch_size": 2,
     "log_every": 1,
-    "checkpoint_every": 3,
-    "probe_every": 6,
+    "checkpoint_every": 2,
+    "probe_every": 4,
     "adapter": {"kind": "lora", "rank": 2, "dropout": 0.1},
     "optimizer": {"kind": "adamw", "learning_rate": 1e-3},
     "schedule": {"kind": "cosine", "warmup": 2},

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -42,4 +44,4 @@ def test_a_falling_schedule_is_near_zero_at_the_end(kind: str) -> None:
 
 def test_restarts_jump_back_up() -> None:
     waves = rates(Schedule.parse({"kind": "cosine_with_restarts", "cycles": 4}))
-    assert sum(later > earlier for earlier, later in zip(waves, waves[1:], strict=False)) == 3
+    assert sum(later > earlier for earlier, later in itertools.pairwise(waves)) == 3

@@ -1,0 +1,168 @@
+"""The whole way on a dozen small pictures, by the flow that `velatura run` calls."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from safetensors import safe_open
+
+from core.errors import MissingBase, NotEnoughData, SourceError, VelaturaError
+from flows.dataset_to_model import dataset_to_model
+from flows.home import Home
+from flows.recipe import Recipe, check
+from flows.summary import Outcome, in_words
+from flows.tracking import StoreSource, Tracking
+from store.store import Store
+from tests.backbones.tiny import make_sd15
+from tests.flows.pictures import SMALL, six_pictures
+
+pytestmark = pytest.mark.usefixtures("prefect_api")
+
+
+def recipe_of(folder: Path, **changes: object) -> Recipe:
+    pictures = {"kind": "folder", "path": str(folder / "pictures")}
+    return check(SMALL | {"pictures": pictures, "home": str(folder / "data")} | changes, "test")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole-way")
+    six_pictures(folder / "pictures", 12)
+    shutil.copyfile(folder / "pictures" / "shape-00.png", folder / "pictures" / "the-same-again.png")
+    (folder / "pictures" / "broken.png").write_bytes((folder / "pictures" / "shape-01.png").read_bytes()[:200])
+    (folder / "pictures" / "shape-02.txt").write_text("a drawing that a person described")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcome(folder: Path, prefect_api: None) -> Outcome:
+    return dataset_to_model(recipe_of(folder))
+
+
+def test_what_was_kept_and_refused_is_told(outcome: Outcome) -> None:
+    assert outcome.fresh
+    assert (outcome.ingested.found, outcome.curated.kept) == (14, 12)
+    assert dict(outcome.curated.refused) == {"duplicate": 1, "truncated": 1}
+    assert outcome.curated.held_out >= 3
+    assert (outcome.captioned.by_person, outcome.captioned.made) == (1, 11)
+    words = in_words(outcome)
+    for part in ("14 found", "1 duplicate, 1 truncated", outcome.judgement.state, outcome.judgement.files["report"]):
+        assert part in words
+
+
+def test_the_weights_are_read_by_diffusers_in_both_layouts_and_draw_the_same_picture(outcome: Outcome) -> None:
+    drawn = []
+    for layout in ("weights", "diffusers"):
+        base = outcome.job.recipe.family.path
+        pipeline = StableDiffusionPipeline.from_pretrained(base, safety_checker=None, torch_dtype=torch.float32)
+        pipeline.set_progress_bar_config(disable=True)
+        path = Path(outcome.judgement.files[layout])
+        pipeline.load_lora_weights(path.parent, weight_name=path.name)
+        assert pipeline.get_active_adapters()
+        rng = torch.Generator().manual_seed(0)
+        drawn.append(pipeline("a drawing", num_inference_steps=3, generator=rng, output_type="np").images)
+    assert np.abs(drawn[0] - drawn[1]).max() <= 1 / 255
+
+
+def test_the_weights_say_where_they_come_from(outcome: Outcome) -> None:
+    with safe_open(outcome.judgement.files["weights"], "np") as file:
+        said = file.metadata()
+    assert said["velatura.manifest"] == outcome.job.snapshot.manifest
+    assert said["velatura.verdict"] == outcome.judgement.state
+    assert Recipe.model_validate(json.loads(said["velatura.recipe"])) == outcome.job.recipe
+
+
+def test_mlflow_knows_parameters_dataset_figures_pictures_report_and_version(outcome: Outcome) -> None:
+    tracking = Tracking(Home.of(outcome.job.recipe.home))
+    run = tracking.client.get_run(outcome.judgement.run)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["train.adapter.kind"] == "lora"
+    assert run.data.tags["velatura.verdict"] == outcome.judgement.state
+    (dataset,) = run.inputs.dataset_inputs
+    source = StoreSource.from_json(dataset.dataset.source).to_dict()
+    kept = [r for r in Store.open(source["uri"]).records(tag=source["tag"]) if r.verdict == "kept"]
+    assert len(kept) == 12
+    history = tracking.client.get_metric_history(run.info.run_id, "probe/learning")
+    assert [metric.step for metric in history] == [0, 2, 4]
+    assert history[0].value == 0
+    paths = {file.path for file in tracking.client.list_artifacts(run.info.run_id)}
+    assert {"report.html", "weights", "pictures", "images"} <= paths
+    version = tracking.client.get_model_version("six", outcome.judgement.version)
+    assert version.tags["velatura.dataset"] == outcome.job.snapshot.tag
+
+
+def test_the_report_stands_on_its_own(outcome: Outcome) -> None:
+    text = Path(outcome.judgement.files["report"]).read_text()
+    assert "data:image/png;base64," in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert "truncated" in text
+
+
+def test_nothing_is_computed_twice(folder: Path, outcome: Outcome) -> None:
+    before = {path: path.stat().st_mtime_ns for path in outcome.job.folder.rglob("*") if path.is_file()}
+    again = dataset_to_model(recipe_of(folder))
+    assert not again.fresh
+    assert (again.ingested.read, again.captioned.made, again.augmented.made) == (0, 0, 0)
+    assert again.job.snapshot == outcome.job.snapshot
+    after = {path: path.stat().st_mtime_ns for path in outcome.job.folder.rglob("*") if path.is_file()}
+    assert {p: t for p, t in after.items() if p.name != ".lock"} == {p: t for p, t in before.items() if p.name != ".lock"}
+    assert "nothing was computed again" in in_words(again)
+
+
+def test_one_picture_more_is_the_only_one_worked_on_and_then_a_new_run(folder: Path, outcome: Outcome) -> None:
+    copy = folder.parent / "one-more"
+    shutil.copytree(folder, copy)
+    six_pictures(copy / "new", 13)
+    (copy / "new" / "shape-12.png").rename(copy / "pictures" / "one-more.png")
+    for path in (folder / "pictures").iterdir():  # same sizes and times, as in the folder it was copied from
+        shutil.copystat(path, copy / "pictures" / path.name)
+    more = dataset_to_model(recipe_of(copy))
+    assert more.fresh
+    assert more.captioned.made == 1
+    assert more.curated.kept == 13
+    assert more.job.snapshot.manifest != outcome.job.snapshot.manifest
+    assert more.judgement.version == "2"
+
+
+def test_a_model_of_sd15s_own_layout_goes_the_same_way(tmp_path: Path) -> None:
+    six_pictures(tmp_path / "pictures", 6)
+    base = make_sd15(tmp_path / "sd15")
+    done = dataset_to_model(recipe_of(tmp_path, base=str(base), train={"steps": 2, "batch_size": 2, "probe_every": 1}))
+    assert done.fresh
+    assert done.job.recipe.base == str(base)
+    assert Path(done.judgement.files["weights"]).stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"pictures": {"kind": "folder", "path": "/nowhere/at/all"}}, SourceError, "/nowhere/at/all"),
+        ({"base": "/no/such/base"}, MissingBase, "/no/such/base"),
+    ],
+)
+def test_what_is_not_there_is_told_before_anything_is_made(
+    tmp_path: Path, changes: dict[str, object], error: type[VelaturaError], words: str
+) -> None:
+    six_pictures(tmp_path / "pictures")
+    with pytest.raises(error, match=words):
+        dataset_to_model(recipe_of(tmp_path, **changes))
+    assert not (tmp_path / "data" / "runs").exists()
+
+
+def test_an_empty_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(SourceError, match="pictures"):
+        dataset_to_model(recipe_of(tmp_path))
+
+
+def test_a_folder_of_broken_files_is_told_with_the_reasons(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for number in range(3):
+        (tmp_path / "pictures" / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes([number]) * 50)
+    (tmp_path / "pictures" / "empty.jpg").touch()
+    with pytest.raises(NotEnoughData, match=r"can be used: 1 empty, 3 "):
+        dataset_to_model(recipe_of(tmp_path))
