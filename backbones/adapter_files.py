@@ -18,12 +18,15 @@ def attach_file(pipeline: Any, file: Path, strength: float) -> None:
         pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=NAME, local_files_only=True)
         pipeline.set_adapters(NAME, strength)
     except (RuntimeError, ValueError, KeyError, IndexError) as error:
+        detach_file(pipeline)
         first = str(error).partition("\n")[0]
         raise RecipeError(f"{file} does not fit this base: {first}") from error
 
 
 def detach_file(pipeline: Any) -> None:
     """Take the adapter off again; where no other is left, the modules are those of the base."""
-    pipeline.delete_adapters(NAME)
+    for part in (pipeline.unet, pipeline.text_encoder):
+        if NAME in (getattr(part, "peft_config", None) or {}):
+            pipeline.delete_adapters(NAME)
     if not any(getattr(part, "peft_config", None) for part in (pipeline.unet, pipeline.text_encoder)):
         pipeline.unload_lora_weights()

@@ -74,11 +74,16 @@ class Backbone(ABC):
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     def fingerprint(self, part: Part) -> str:
-        """What a cached value must follow from; an adapter that is applied changes those of text and network."""
+        """What a cached value must follow from; so an adapter changes those of what it is applied to."""
         if part not in self._fingerprints:
             self._fingerprints[part] = fingerprint_of(self.folder, self.parts[part])
         base = self._fingerprints[part]
-        return digest(base, *self._applied, length=32) if self._applied and part != "vae" else base
+        tuned = {"vae": False, "text": self._text_tuned, "network": True}[part]
+        return digest(base, *self._applied, length=32) if self._applied and tuned else base
+
+    @property
+    def _text_tuned(self) -> bool:
+        return any(getattr(encoder, "peft_config", None) for encoder in self.text_encoders.values())
 
     @property
     def base_sha256(self) -> str:

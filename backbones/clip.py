@@ -5,25 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from backbones.family import POCKET
-from backbones.folder import check_whole, read_json
+from backbones.clip_files import LOCAL, fingerprint_of, full_name
 from backbones.pieces import pieces
 from backbones.quiet import offline_and_quiet
 from core.errors import MissingBase
-from core.hashing import digest, sha256_of_file
 from core.pixels import Pixels
 
 Vectors = NDArray[np.float32]
-LOCAL = "local-dir:"
-WEIGHTS = "open_clip_model.safetensors"
-EXPECTED = 'expected "pocket", "local-dir:FOLDER" or "MODEL:FILE" (an open_clip model name and its weights on disk)'
 
 
 @dataclass(frozen=True)
@@ -39,9 +34,8 @@ class Clip:
     @classmethod
     def open(cls, name: str = "pocket", *, device: str = "cpu") -> Clip:
         """``"pocket"``, ``"local-dir:FOLDER"`` or ``"MODEL:FILE"``. `MissingBase` at once; no hub is ever asked."""
-        if name == "pocket":
-            name = f"{LOCAL}{POCKET / 'clip'}"
-        files = _files(name)
+        name = full_name(name)
+        fingerprint = fingerprint_of(name)
         offline_and_quiet()
         import open_clip
 
@@ -60,9 +54,7 @@ class Clip:
             model=model.eval().requires_grad_(False),
             tokenize=tokenize,
             prepare=prepare,
-            fingerprint=digest(
-                "clip", [sha256_of_file(file) for file in files], model_name.partition(":")[0], length=32
-            ),
+            fingerprint=fingerprint,
             device=device,
         )
 
@@ -78,31 +70,23 @@ class Clip:
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """(n, d), one unit vector per text; a longer text than the model takes is cut."""
-        made = [
-            self.model.encode_text(self.tokenize(list(some)).to(self.device), normalize=True)
-            for some in pieces(texts, self.device, 64)
-        ]
+        made = [self._texts(self.tokenize(list(some)).to(self.device)) for some in pieces(texts, self.device, 64)]
         return _vectors(made)
+
+    def _texts(self, ids: torch.Tensor) -> torch.Tensor:
+        """Only as many places as the longest text has: a place sees none after it, so the rest would change nothing."""
+        model = self.model
+        if getattr(model, "text_pool_type", "") != "argmax" or not hasattr(model, "attn_mask"):
+            return cast(torch.Tensor, model.encode_text(ids, normalize=True))
+        ends = ids.argmax(1)
+        length = int(ends.max()) + 1
+        seen = model.token_embedding(ids[:, :length]) + model.positional_embedding[:length]
+        seen = model.ln_final(model.transformer(seen, attn_mask=model.attn_mask[:length, :length]))
+        pooled = seen[torch.arange(len(ids), device=ids.device), ends] @ model.text_projection
+        return torch.nn.functional.normalize(pooled, dim=-1)
 
 
 def _vectors(made: Sequence[torch.Tensor]) -> Vectors:
     if not made:
         return np.zeros((0, 0), dtype=np.float32)
     return torch.cat(list(made)).float().cpu().numpy()
-
-
-def _files(name: str) -> list[Path]:
-    """The files that make up the CLIP, each known to be there."""
-    model_name, colon, path = name.partition(":")
-    if not colon:
-        raise MissingBase(f"clip: {name!r} names no weights; {EXPECTED}")
-    place = Path(path).expanduser()
-    if name.startswith(LOCAL):
-        if not place.is_dir():
-            raise MissingBase(f"clip: there is no folder {place}; {EXPECTED}")
-        read_json(place / "open_clip_config.json", needed_for="open_clip to know the model's shape")
-        rest = [file for file in sorted(place.glob("*")) if file.suffix in (".json", ".txt", ".gz")]
-        return [check_whole(place / WEIGHTS), *rest]
-    if not place.is_file():
-        raise MissingBase(f"clip: there is no weights file {place} for {model_name}; {EXPECTED}")
-    return [check_whole(place) if place.suffix == ".safetensors" else place]

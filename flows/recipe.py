@@ -93,7 +93,7 @@ class Recipe(Part):
 
     def model_key(self, manifest: str) -> str:
         """What a trained model follows from: the data's manifest, the base, and how it is trained and looked at."""
-        spec = self.model_dump(mode="json", include={"name", "train", "samples", "metrics"})
+        spec = self.model_dump(mode="json", include={"name", "augment", "train", "samples", "metrics"})
         return digest("model", manifest, folder_digest(Path(self.family.path)), spec)
 
     def flat(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from backbones.backbone import Backbone
-from core.errors import VelaturaError
+from core.errors import TrainingFailed, VelaturaError
 from core.files import replacing, write_text
 from core.seeding import seed_of
 from evaluation.metric import Metric, Subject, load_observation, logged, save_observation
@@ -74,7 +74,7 @@ def work(folder: Path) -> None:
     newest = next(iter(steps_in(job.training / "checkpoints")), 0)
     spool = Spool(job.spool, from_step=newest)
     looker = Looker(job, backbone, material, spool)
-    train(
+    done = train(
         job.recipe.train,
         backbone,
         material.examples,
@@ -85,6 +85,8 @@ def work(folder: Path) -> None:
         metadata=job.metadata(),
         say=lambda words: print(words, file=sys.stderr, flush=True),
     )
+    if not done.finished:
+        raise TrainingFailed(f"asked to stop at step {done.step}; a checkpoint was saved, run again and it goes on")
 
 
 def end_with_parent() -> None:

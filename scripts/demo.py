@@ -182,17 +182,17 @@ def enormous() -> bytes:
 
 
 UNUSUAL: dict[str, Make] = {
-    "dog-16-bit-grey.png": grey_16_bit,
-    "owl-transparent.png": lambda: drawing("🦉", None),
-    "peach-cmyk.jpg": lambda: saved(opened("🍑").convert("CMYK"), "JPEG", quality=92),
-    "rabbit-turned.jpg": turned,
+    "dog.png": grey_16_bit,
+    "owl.png": lambda: drawing("🦉", None),
+    "peach.jpg": lambda: saved(opened("🍑").convert("CMYK"), "JPEG", quality=92),
+    "rabbit.jpg": turned,
 }
 """good pictures that are easily read wrong"""
 
 DOUBLE: dict[str, Make] = {
-    "copy-of-banana.png": lambda: drawing("🍌"),
-    "snail-mirrored.webp": lambda: saved(ImageOps.mirror(opened("🐌")), "WEBP", lossless=True),
-    "tulip-saved-again.jpg": lambda: saved(opened("🌷"), "JPEG", quality=60),
+    "banana-copy.png": lambda: drawing("🍌"),
+    "snail-2.webp": lambda: saved(ImageOps.mirror(opened("🐌")), "WEBP", lossless=True),
+    "tulip-2.jpg": lambda: saved(opened("🌷"), "JPEG", quality=60),
 }
 """the same pictures again"""
 

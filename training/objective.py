@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from core.block import Block
 
@@ -34,6 +34,9 @@ class Batch:
 
 class Objective(Block, family="training.objectives"):
     """The parameters of a loss. A wrapper is an objective with an ``inner`` one."""
+
+    predicts: ClassVar[str]
+    """the ``prediction_type`` of the bases that it is for"""
 
     @abstractmethod
     def build(self, backbone: Backbone) -> Loss:

@@ -11,6 +11,7 @@ from types import TracebackType
 import torch
 
 from backbones.backbone import Backbone, Conditioning
+from core.errors import RecipeError
 from core.hashing import digest
 from training import checkpoint as checkpoints
 from training.data import Data, Example, identity_of
@@ -49,6 +50,11 @@ class Run:
     ) -> None:
         self.spec, self.backbone, self.folder, self.say = spec, backbone, folder, say
         self.metadata = {**describe(spec, backbone, examples), **metadata}
+        if spec.objective.predicts != backbone.prediction_type:
+            raise RecipeError(
+                f"train.objective: {spec.objective.kind} is for bases that predict {spec.objective.predicts}; "
+                f"this one predicts {backbone.prediction_type}"
+            )
         self.data = Data(
             examples,
             conditionings,

@@ -56,7 +56,11 @@ class ClipTags(Captioner):
 
     @cached_property
     def _model(self) -> str:
-        return self._clip.fingerprint
+        from backbones.clip_files import (
+            fingerprint_of,
+        )  # without torch: a run that has nothing to caption loads no CLIP
+
+        return fingerprint_of(self.clip)
 
     @cached_property
     def _facets(self) -> list[Facet]:

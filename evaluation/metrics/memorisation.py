@@ -5,8 +5,9 @@ cosine of CLIP embeddings. ``d(x, T)`` is the distance to the nearest training p
 
 - ``copy_rate``: share of samples nearer in pixels to a training picture than real pictures are to each other: below q,
   the 1st percentile of ``d(x, T)`` over all real pictures, held-out and training (leaving out their own group, so that
-  each d is over equally many pictures, give or take one). By chance about 0.01, or 1 / (n + 1) with only n real groups.
-  ``copy_rate_clip``: the same with CLIP's distance. Intervals after Wilson.
+  each d is over equally many pictures, give or take one). ``copy_rate_clip``: the same with CLIP's distance. Intervals
+  after Wilson. ``copy_chance``: the rate to expect of pictures never seen, the percentile or 1 / (n + 1) with n real
+  groups, whichever is more; on small sets it varies, up to about three times that.
 - ``c_t_pixel``, ``c_t_clip``: the Mann-Whitney score C_T of Meehan, Chaudhuri, Dasgupta 2020 ("A Non-Parametric Test
   to Detect Data-Copying in Generative Models"), over one cell: U of d(samples, T) against d(held-out, T), in standard
   deviations. Below -3: samples are closer to the training set than new real pictures are. Above 3: further away.
@@ -104,15 +105,12 @@ class Memorisation(Metric):
         }
         figures: list[Figure] = []
         distances, copied, thresholds = {}, {}, {}
+        groups = [*(f"train {group}" for group in train.groups), *(f"held-out {group}" for group in held_out.groups)]
         for name, view in views.items():
             distances[name] = view.between(tuned[name], view.train)
             to_train = to_groups(distances[name], train.groups)
             real = to_groups(view.between(view.held_out, view.train), train.groups).min(1)
             every = np.concatenate([among(view.between(view.train, view.train), train.groups), real])
-            groups = [
-                *(f"train {group}" for group in train.groups),
-                *(f"held-out {group}" for group in held_out.groups),
-            ]
             thresholds[name] = float(np.quantile(group_means(every[:, None], groups), self.percentile / 100))
             copied[name] = to_train.min(1) < thresholds[name]
             pull = view.pull(tuned[name], evidence) - view.pull(base[name], evidence)
@@ -131,8 +129,9 @@ class Memorisation(Metric):
             Figure(name, float(one.mean()), *wilson(int(one.sum()), len(one)))
             for name, one in (("copy_rate", copied["pixel"]), ("copy_rate_clip", copied["clip"]))
         ]
+        chance = max(self.percentile / 100, 1 / (len(set(groups)) + 1))
         return MemorisationResult(
-            (*rates, *figures),
+            (*rates, Figure("copy_chance", chance), *figures),
             tuple(sorted(pairs, key=lambda pair: pair.pixel)),
             thresholds["pixel"],
             thresholds["clip"],

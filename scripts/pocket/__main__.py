@@ -48,7 +48,7 @@ def main() -> None:
         "export": lambda: export.export(data, given.out),
         "evaluate": lambda: evaluate.evaluate(data, given.out),
         "card": lambda: card.card(data, given.out, given.work / "notes.md"),
-        "reading": lambda: reading.grids(data, given.out, given.work / "reading"),
+        "reading": lambda: reading.grids(given.out, given.work / "reading"),
     }
     for stage in given.stages or stages:
         todo[stage]()

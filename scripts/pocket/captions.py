@@ -27,7 +27,7 @@ PALETTE = torch.tensor(list(COLOURS.values()), dtype=torch.float32) / 255
 
 
 def lab(rgb: Tensor) -> Tensor:
-    """sRGB in 0..1, channels last, to CIE L*a*b* (D65), in which near means alike."""
+    """Turn sRGB in 0..1, channels last, into CIE L*a*b* (D65), in which near means alike."""
     linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055).clamp_min(1e-8) ** 2.4)
     to_xyz = rgb.new_tensor([[0.4339, 0.3763, 0.1898], [0.2126, 0.7152, 0.0722], [0.0178, 0.1095, 0.8727]])
     xyz = linear @ to_xyz.T
@@ -97,19 +97,21 @@ def name_caption(name: str, rng: random.Random) -> str:
     return rng.choice(NAME_FORMS).format(n=name, a=article(name))
 
 
-def group_captions(groups: tuple[str, ...], rng: random.Random) -> list[str]:
+GROUP_FORMS = ("an emoji of {}", "{}", "an emoji, {}", "a picture of {}")
+GROUND_FORMS = ("an emoji on {} background", "on {} background", "a picture on {} background", "{} background")
+COLOUR_FORMS = ("an emoji, {}", "{}", "a picture, {}", "{} emoji")
+
+
+def group_captions(groups: tuple[str, ...], form: str = GROUP_FORMS[0]) -> list[str]:
     """One caption per group that says nothing else."""
-    form = rng.choice(("{}", "an emoji of {}", "an emoji, {}", "a picture of {}"))
     return [form.format(group) for group in groups]
 
 
-def background_captions(rng: random.Random) -> list[str]:
+def background_captions(form: str = GROUND_FORMS[0]) -> list[str]:
     """One caption per background colour that says nothing else."""
-    form = rng.choice(("on {} background", "an emoji on {} background", "a picture on {} background", "{} background"))
     return [form.format(article(name)) for name in NAMES]
 
 
-def colour_captions(rng: random.Random) -> list[str]:
+def colour_captions(form: str = COLOUR_FORMS[0]) -> list[str]:
     """One caption per colour of the drawing that says nothing else."""
-    form = rng.choice(("{} emoji", "an emoji, {}", "{} picture", "{}"))
-    return [form.format(article(name) if form[0] == "{" and len(form) > 2 else name) for name in NAMES]
+    return [form.format(name) for name in NAMES]

@@ -28,7 +28,7 @@ GOALS = {
     "openmoji PSNR": (23.0, "VAE round trip, OpenMoji, dB"),
     "size MB": (28.0, "all files together, MB (at most)"),
 }
-USED_BY = {style: "VAE, CLIP" for style in STYLES} | {style: "U-Net, VAE, CLIP" for style in BASE_STYLES}
+USED_BY = dict.fromkeys(STYLES, "VAE, CLIP") | dict.fromkeys(BASE_STYLES, "U-Net, VAE, CLIP")
 USED_BY["twemoji"] = "U-Net, VAE, CLIP (half of the concepts)"
 
 

@@ -7,6 +7,7 @@ U-Net is built on it) and the pictures go on learning to find its words (locked-
 import random
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,9 @@ from open_clip.model import CLIP
 from torch import Tensor, nn
 
 from scripts.pocket.captions import (
+    COLOUR_FORMS,
+    GROUND_FORMS,
+    GROUP_FORMS,
     NAME_FORMS,
     NAMES,
     Truth,
@@ -47,22 +51,14 @@ WEIGHTS = {
     "colours": 0.3,
 }
 
-CONFIG = {
-    "embed_dim": 192,
-    "vision_cfg": {"image_size": 64, "layers": [1, 1, 2, 1], "width": 24, "patch_size": None},
-    "text_cfg": {
-        "context_length": CONTEXT,
-        "vocab_size": SIZE,
-        "width": 192,
-        "heads": 4,
-        "layers": 4,
-    },
-}
+WIDTH = 192
+VISION: dict[str, Any] = {"image_size": 64, "layers": [1, 1, 2, 1], "width": 24, "patch_size": None}
+TEXT: dict[str, Any] = {"context_length": CONTEXT, "vocab_size": SIZE, "width": WIDTH, "heads": 4, "layers": 4}
 
 
 def build() -> CLIP:
     """5.5 M parameters, 2.2 M of them the text encoder."""
-    clip = CLIP(**CONFIG, init_logit_scale=3.0)
+    clip = CLIP(embed_dim=WIDTH, vision_cfg=VISION, text_cfg=TEXT, init_logit_scale=3.0)
     for name, parameter in clip.visual.named_parameters():
         if name.startswith("layer") and name.endswith("bn3.weight"):
             nn.init.constant_(parameter, 0.5)  # open_clip's zero keeps the blocks out for hundreds of steps
@@ -80,8 +76,8 @@ class Proxied(nn.Module):
         """Proxies start at random."""
         super().__init__()
         self.clip = build()
-        self.proxies = nn.Parameter(torch.randn(concepts, CONFIG["embed_dim"]))
-        self.head = nn.Linear(CONFIG["vision_cfg"]["width"] * 32, concepts)
+        self.proxies = nn.Parameter(torch.randn(concepts, WIDTH))
+        self.head = nn.Linear(VISION["width"] * 32, concepts)
 
     def see(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """(Normalised features, logits of a plain classifier on what lies before the last pooling)."""
@@ -171,7 +167,7 @@ def train(data: Data, budget: Budget) -> None:
         else:
             values = locked_losses(network, encoder, made, truths, words, data, rng)
         total = torch.stack([WEIGHTS[name] * value for name, value in values.items()]).sum()
-        total.backward()
+        torch.autograd.backward(total)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         run.optimizer.step()
         run.optimizer.zero_grad(set_to_none=True)
@@ -208,7 +204,6 @@ def lock(run: Run, network: Proxied, encoder: Encoder, data: Data) -> Words:
     for parameter in (*text_parameters(clip), network.proxies):
         parameter.requires_grad_(False)
     run.forget(parameter for parameter in network.parameters() if not parameter.requires_grad)
-    seeds = range(8)
 
     @torch.no_grad()
     def features(texts: list[str]) -> Tensor:
@@ -217,9 +212,9 @@ def lock(run: Run, network: Proxied, encoder: Encoder, data: Data) -> Words:
     names = [concept.name for concept in data.concepts]
     return Words(
         torch.stack([features([form.format(a=article(n), n=n) for n in names]) for form in NAME_FORMS]),
-        torch.stack([features(group_captions(tuple(GROUPS.values()), random.Random(s))) for s in seeds]),
-        torch.stack([features(background_captions(random.Random(s))) for s in seeds]),
-        torch.stack([features(colour_captions(random.Random(s))) for s in seeds]),
+        torch.stack([features(group_captions(tuple(GROUPS.values()), form)) for form in GROUP_FORMS]),
+        torch.stack([features(background_captions(form)) for form in GROUND_FORMS]),
+        torch.stack([features(colour_captions(form)) for form in COLOUR_FORMS]),
     )
 
 
@@ -268,14 +263,14 @@ def losses(
     parts = [
         [caption(truth, rng, named=0.95) for truth in truths[: len(truths) // 2]],
         [name_caption(truth.concept.name, rng) for truth in truths],
-        group_captions(group_names, rng),
-        background_captions(rng),
-        colour_captions(rng),
+        group_captions(group_names, rng.choice(GROUP_FORMS)),
+        background_captions(rng.choice(GROUND_FORMS)),
+        colour_captions(rng.choice(COLOUR_FORMS)),
     ]
     with torch.autocast(place.type, torch.bfloat16):
         image, told = network.see(made.pixels)
         features = text_features(clip, [encoder.ids(text) for part in parts for text in part])
-    captions, names, groups, grounds, colours = features.split([len(part) for part in parts])
+    captions, names, groups, grounds, colours = torch.split(features, [len(part) for part in parts])
     scale = clip.logit_scale.exp()
     classes = torch.tensor([data.rank[truth.concept.code] for truth in truths], device=place)
     of_group = torch.tensor([group_names.index(truth.concept.group) for truth in truths], device=place)

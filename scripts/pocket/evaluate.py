@@ -6,13 +6,11 @@ from pathlib import Path
 
 import open_clip
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from open_clip.model import CLIP
 from torch import Tensor
 
-from scripts.pocket import packages
-from scripts.pocket.captions import NAMES, article, background_captions, group_captions
+from scripts.pocket.captions import article, background_captions, group_captions
 from scripts.pocket.compose import Look, compose
 from scripts.pocket.concepts import GROUPS
 from scripts.pocket.data import BASE_STYLES, Data, tensor
@@ -21,14 +19,6 @@ from scripts.pocket.pictures import Pictures
 PLAIN = Look(scale=(1.0, 1.0), shift=0.0, white=1.0)
 COLOURED = Look(scale=(0.7, 1.0), shift=0.1, white=1 / 12)
 AMONG = 400
-
-
-class First(random.Random):
-    """Takes the first of every choice, so that closed sets of captions are evaluated in one fixed form."""
-
-    def choice(self, seq):  # type: ignore[no-untyped-def]
-        """The first."""
-        return seq[1] if len(seq) > 1 else seq[0]
 
 
 class Clip:
@@ -44,19 +34,21 @@ class Clip:
     @torch.no_grad()
     def pictures(self, pixels: Tensor) -> Tensor:
         """Normalised features of pictures in 0..1."""
-        return torch.cat([self.model.encode_image(part * 2 - 1, normalize=True) for part in pixels.split(128)])
+        return torch.cat([self.model.encode_image(part * 2 - 1, normalize=True) for part in torch.split(pixels, 128)])
 
     @torch.no_grad()
     def texts(self, texts: list[str]) -> Tensor:
         """Normalised features of texts."""
-        return torch.cat([self.model.encode_text(part, normalize=True) for part in self.tokenizer(texts).split(128)])
+        return torch.cat(
+            [self.model.encode_text(part, normalize=True) for part in torch.split(self.tokenizer(texts), 128)]
+        )
 
 
 def psnr(vae: AutoencoderKL, pictures: Pictures) -> float:
     """Mean over pictures of the round trip's signal to noise, dB; on white, half of them also on colours."""
     x = compose(tensor(pictures), Look(scale=(0.8, 1.0), shift=0.05), torch.Generator().manual_seed(5)).pixels
     with torch.no_grad():
-        y = torch.cat([vae.decode(vae.encode(part * 2 - 1).latent_dist.mean).sample for part in x.split(64)])
+        y = torch.cat([vae.decode(vae.encode(part * 2 - 1).latent_dist.mean).sample for part in torch.split(x, 64)])
     error = ((y.clamp(-1, 1) / 2 + 0.5 - x) ** 2).mean((1, 2, 3))
     return float((-10 * error.log10()).mean())
 
@@ -66,9 +58,8 @@ def clip_figures(data: Data, clip: Clip) -> dict[str, float]:
     codes = sorted(data.unseen_twemoji)
     codes = random.Random("among").sample(codes, AMONG)
     names = clip.texts([f"an emoji of {article(data.by_code[code].name)}" for code in codes])
-    first = First()
     group_names = tuple(GROUPS.values())
-    groups, grounds = clip.texts(group_captions(group_names, first)), clip.texts(background_captions(first))
+    groups, grounds = clip.texts(group_captions(group_names)), clip.texts(background_captions())
     figures: dict[str, float] = {}
     for style in ("twemoji", "openmoji"):
         pictures = data.pictures.where({style}, set(codes))

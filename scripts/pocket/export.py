@@ -1,7 +1,6 @@
 """Training states in, the folder that stock loaders read out, swapped in whole."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -97,8 +96,9 @@ def save_clip(data: Data, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "model_cfg": {
-            **clips.CONFIG,
-            "text_cfg": {**clips.CONFIG["text_cfg"], "hf_tokenizer_name": "tokenizer"},
+            "embed_dim": clips.WIDTH,
+            "vision_cfg": clips.VISION,
+            "text_cfg": {**clips.TEXT, "hf_tokenizer_name": "tokenizer"},
         },
         "preprocess_cfg": {
             "mean": [clips.MEAN] * 3,
@@ -128,7 +128,7 @@ def export(data: Data, target: Path) -> None:
         for path in target.iterdir():
             if path.is_file() and not (writing / path.name).exists():
                 shutil.copy(path, writing / path.name)
-        os.replace(target, old)
+        target.replace(old)
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(writing, target)
+    writing.replace(target)
     shutil.rmtree(old, ignore_errors=True)

@@ -57,7 +57,7 @@ class Pictures:
 
 
 def draw(svg: str) -> Pixels:
-    """Render large, crop to the alpha box, scale to 58 of 64 pixels, centre. A picture with nothing in it stays empty."""
+    """Render large, crop to the alpha box, scale to 58 of 64 pixels, centre; an empty drawing stays empty."""
     png = resvg_py.svg_to_bytes(svg_string=svg, width=OVERSAMPLED, height=OVERSAMPLED, skip_system_fonts=True)
     large = Image.open(io.BytesIO(bytes(png))).convert("RGBA")
     canvas = Image.new("RGBA", (SIZE, SIZE))

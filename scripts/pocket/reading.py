@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from scripts.pocket.captions import usual
 from scripts.pocket.concepts import DRAWN
-from scripts.pocket.data import BASE_STYLES, Data
+from scripts.pocket.data import BASE_STYLES
 
 STEPS = 25
 GUIDANCE = 5.0
@@ -49,7 +49,7 @@ def grid(images: list[Image.Image], columns: int, numbered: bool = False) -> Ima
     return page
 
 
-def grids(data: Data, folder: Path, out: Path, count: int = 3, size: int = 16) -> None:
+def grids(folder: Path, out: Path, count: int = 3, size: int = 16) -> None:
     """``gridN.png``, ``namesN.txt`` (shuffled) and ``answersN.json``: concepts by seed, none in two grids."""
     pipeline = load(folder)
     rng = random.Random("reading")

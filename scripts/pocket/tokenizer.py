@@ -4,7 +4,7 @@ import json
 import random
 from pathlib import Path
 
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
 from scripts.pocket.captions import NAMES, Truth, caption
@@ -37,7 +37,7 @@ def make(concepts: list[Concept], folder: Path) -> None:
     learner = Tokenizer(models.BPE(unk_token=END, end_of_word_suffix="</w>"))
     learner.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(_words(), behavior="removed", invert=True),
+            pre_tokenizers.Split(WORD, behavior="removed", invert=True),
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
@@ -65,11 +65,7 @@ def make(concepts: list[Concept], folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def _words() -> "object":
-    """CLIP's own way to cut a text into words."""
-    from tokenizers import Regex
-
-    return Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
+WORD = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
 
 
 class Encoder:

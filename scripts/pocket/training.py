@@ -1,6 +1,6 @@
 """What the three trainers share: a budget in minutes or steps, a state that survives being killed, an average."""
 
-import os
+import hashlib
 import signal
 import time
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-
 
 FAST = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)  # a CPU's flash backward is slow
 
@@ -115,10 +114,8 @@ class Run:
         if self.step % every == 0:
             self.curve.append((self.step, self.seconds, loss))
             extra = " ".join(f"{name} {value:.3f}" for name, value in others.items())
-            print(
-                f"step {self.step} {self.seconds:.0f} s cpu {time.process_time():.0f} {self.spent:.0%} loss {loss:.4f} {extra}",
-                flush=True,
-            )
+            clock = f"{self.seconds:.0f} s, {time.process_time():.0f} s of this processor, {self.spent:.0%}"
+            print(f"step {self.step} {clock} loss {loss:.4f} {extra}", flush=True)
 
     def save(self) -> None:
         """Atomically: a kill at any moment leaves the old state or the new one."""
@@ -133,13 +130,11 @@ class Run:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         waiting = self.path.with_suffix(".writing")
         torch.save(state, waiting)
-        os.replace(waiting, self.path)
+        waiting.replace(self.path)
 
 
 def seed_of(text: str) -> int:
     """A number from words, the same on every machine."""
-    import hashlib
-
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
 
 

@@ -130,15 +130,18 @@ class Teacher:
         self.latents, self.texts = cache.latents.to(self.place), cache.texts.to(self.place)
         self.kept = DDPMScheduler(**SCHEDULE).alphas_cumprod.to(self.place)
         snr = self.kept / (1 - self.kept)
-        self.weights = snr.clamp(max=GAMMA) / snr
+        self.often = (snr.clamp(max=GAMMA) / snr).cpu()
 
     def losses(self, unet: UNet2DConditionModel, step: int, batch: int, share: slice) -> tuple[Tensor, Tensor]:
-        """(Weighted loss, plain squared error of the noise), means over ``share`` of the batch."""
+        """(Loss, squared error of the noise at evenly spread times), means over ``share`` of the batch.
+
+        Min-SNR weights are drawn rather than multiplied with: a time that counts half as much comes half as often.
+        """
         generator = torch.Generator().manual_seed(seed_of(f"unet {step}"))
         rng = random.Random(f"unet {step}")
         picked = torch.randint(len(self.latents), (batch,), generator=generator)
         said = torch.tensor([0 if rng.random() < UNCAPTIONED else rng.choice(self.rows[i]) for i in picked.tolist()])
-        t = torch.randint(len(self.kept), (batch,), generator=generator)[share].to(self.place)
+        t = torch.multinomial(self.often, batch, replacement=True, generator=generator)[share].to(self.place)
         noise = torch.randn((batch, 4, 16, 16), generator=generator)[share].to(self.place)
         kept = self.kept[t][:, None, None, None]
         x_t = kept.sqrt() * self.latents[picked[share].to(self.place)] + (1 - kept).sqrt() * noise
@@ -146,7 +149,8 @@ class Teacher:
         with torch.autocast(self.place.type, torch.bfloat16):  # a third faster where the processor knows bfloat16
             made = unet(x_t, t, self.texts[said[share].to(self.place)].float()).sample
         apart = F.mse_loss(made.float(), noise, reduction="none").mean((1, 2, 3))
-        return (self.weights[t] * apart).mean(), apart.detach().mean()
+        even = 1 / self.often.to(self.place)[t]
+        return apart.mean(), (even * apart.detach()).sum() / even.sum()
 
 
 def flat(tensors: Iterable[Tensor]) -> Tensor:
@@ -163,6 +167,12 @@ def spread(vector: Tensor, unet: nn.Module) -> None:
         at += parameter.numel()
 
 
+def shared(tensor: Tensor) -> Tensor:
+    """Move it to memory that a spawned process sees too."""
+    tensor.share_memory_()  # type: ignore[no-untyped-call]
+    return tensor
+
+
 class Helper:
     """A second process that computes the gradients of half of each batch, through shared memory.
 
@@ -173,11 +183,11 @@ class Helper:
     def __init__(self, folder: Path, size: int) -> None:
         """Start it; it ends with this process."""
         context = multiprocessing.get_context("spawn")
-        self.weights, self.gradients = (torch.zeros(size).share_memory_() for _ in range(2))
-        self.order = torch.zeros(2, dtype=torch.int64).share_memory_()
+        self.weights, self.gradients = (shared(torch.zeros(size)) for _ in range(2))
+        self.order = shared(torch.zeros(2, dtype=torch.int64))
         self.asked, self.answered = context.Semaphore(0), context.Semaphore(0)
-        shared = (folder, self.weights, self.gradients, self.order, self.asked, self.answered)
-        self.process = context.Process(target=help_out, args=shared, daemon=True)
+        given = (folder, self.weights, self.gradients, self.order, self.asked, self.answered)
+        self.process = context.Process(target=help_out, args=given, daemon=True)
         self.process.start()
 
     def ask(self, unet: nn.Module, step: int, batch: int) -> None:
@@ -214,7 +224,7 @@ def help_out(
         spread(weights, unet)
         step, batch = order.tolist()
         unet.zero_grad(set_to_none=True)
-        teacher.losses(unet, step, batch, slice(batch // 2, batch))[0].backward()
+        torch.autograd.backward(teacher.losses(unet, step, batch, slice(batch // 2, batch))[0])
         gradients.copy_(flat(p.grad if p.grad is not None else torch.zeros_like(p) for p in unet.parameters()))
         answered.release()
 
@@ -240,7 +250,7 @@ def train(data: Data, budget: Budget, workers: int) -> None:
         if helper:
             helper.ask(unet, run.step, batch)
         loss, apart = teacher.losses(unet, run.step, batch, slice(batch // 2 if helper else batch))
-        loss.backward()
+        torch.autograd.backward(loss)
         if helper:
             helper.add(unet)
         nn.utils.clip_grad_norm_(unet.parameters(), 1.0)

@@ -44,7 +44,8 @@ def loss(vae: AutoencoderKL, x: Tensor, rng: torch.Generator) -> Tensor:
     edges = off.diff(dim=-1).abs().mean() + off.diff(dim=-2).abs().mean()
     colour = F.avg_pool2d(off, 4).abs().mean()
     kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean()
-    return off.abs().mean() + edges + colour + 2 * (off**2).mean() + 1e-6 * kl
+    total: Tensor = off.abs().mean() + edges + colour + 2 * (off**2).mean() + 1e-6 * kl
+    return total
 
 
 def train(data: Data, budget: Budget) -> None:
@@ -68,7 +69,7 @@ def train(data: Data, budget: Budget) -> None:
         x = (crops(pixels, rng) if cropped else pixels).contiguous(memory_format=torch.channels_last)
         with torch.autocast(place.type, torch.bfloat16):
             value = loss(vae, x, rng)
-        value.backward()
+        torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

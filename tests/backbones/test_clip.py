@@ -58,3 +58,10 @@ def test_a_folder_that_is_not_whole_is_told(clip_folder: Path, tmp_path: Path) -
     (folder / "open_clip_config.json").unlink()
     with pytest.raises(MissingBase, match=r"open_clip_config.json is missing"):
         Clip.open(f"local-dir:{folder}")
+
+
+def test_texts_are_embedded_as_open_clip_does_it_whatever_their_length() -> None:
+    clip = Clip.open("pocket")
+    texts = ["x", "a red apple", "an emoji on a blue background with rather many words behind it", ""]
+    whole = clip.model.encode_text(clip.tokenize(texts), normalize=True).detach().numpy()
+    np.testing.assert_allclose(clip.embed_texts(texts), whole, atol=1e-6)

@@ -43,8 +43,8 @@ def test_copies_are_all_found_and_each_beside_its_original(base: TinyBackbone, e
 
 def test_new_pictures_of_the_same_kind_are_hardly_ever_called_copies(base: TinyBackbone) -> None:
     rates, scores = [], []
-    for run in range(12):
-        evidence = Evidence(train_pictures=gallery(f"train {run}", 20), held_out_pictures=gallery(f"held {run}", 12))
+    for run in range(25):
+        evidence = Evidence(train_pictures=gallery(f"train {run}", 40), held_out_pictures=gallery(f"held {run}", 12))
         result = measured(base, [picture("new", run, at) for at in range(20)], evidence)
         rates.append(result["copy_rate"].value)
         scores.append(result["c_t_pixel"].value)

@@ -21,9 +21,14 @@ def result(learning: float, gap: float, *, spread: float = 0.02, count: int = 10
     )
 
 
-def copies(rate: float, low: float) -> Measured:
+def copies(rate: float, low: float, chance: float = 0.03) -> Measured:
     return Measured(
-        (Figure("copy_rate", rate, low, 1.0), Figure("c_t_pixel", -5.0), Figure("pull_pixel", 0.2, 0.1, 0.3))
+        (
+            Figure("copy_rate", rate, low, 1.0),
+            Figure("copy_chance", chance),
+            Figure("c_t_pixel", -5.0),
+            Figure("pull_pixel", 0.2, 0.1, 0.3),
+        )
     )
 
 
@@ -63,6 +68,8 @@ def test_copies_are_graver_than_a_gap_and_a_gap_than_drift() -> None:
 
 def test_what_may_be_chance_is_not_held_against_a_run() -> None:
     assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.125, 0.02), drift(1.05)).state == "healthy"
+    assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.3, 0.15, chance=0.06)).state == "healthy"
+    assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.3, 0.15)).state == "memorised"
 
 
 def test_drift_alone_is_said_of_a_run_that_has_learned() -> None:

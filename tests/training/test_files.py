@@ -193,6 +193,7 @@ def test_our_files_are_laid_out_as_the_library_lays_them_out(tmp_path: Path) -> 
 
 
 def test_an_adapter_that_does_not_fit_is_told(base: Backbone, tmp_path: Path) -> None:
+    before = [name for name, _ in base.network.named_modules()]
     with pytest.raises(MissingBase, match="no adapter file"):
         base.apply_adapter(tmp_path / "nowhere.safetensors")
     wrong = tmp_path / "wrong.safetensors"
@@ -204,6 +205,23 @@ def test_an_adapter_that_does_not_fit_is_told(base: Backbone, tmp_path: Path) ->
     write_tensors(wrong, {"something.else": torch.ones(2)}, {})
     with pytest.raises(RecipeError, match="does not fit this base"):
         base.apply_adapter(wrong)
-    before = len(list(base.network.named_modules()))
+    assert [name for name, _ in base.network.named_modules()] == before, "nothing of it is left on the base"
+
+
+def test_an_adapter_of_the_text_encoder_is_read_under_its_canonical_name(base: Backbone, tmp_path: Path) -> None:
+    file = tmp_path / "words.safetensors"
+    rng = torch.Generator().manual_seed(0)
+    tensors = {}
+    for layer in ("q_proj", "k_proj", "v_proj", "out_proj"):  # diffusers does not know a file that has only some
+        name = f"lora_te_text_model_encoder_layers_0_self_attn_{layer}"
+        tensors[f"{name}.lora_down.weight"] = torch.randn(2, 32, generator=rng)
+        tensors[f"{name}.lora_up.weight"] = torch.randn(32, 2, generator=rng)
+        tensors[f"{name}.alpha"] = torch.tensor(2.0)
+    write_tensors(file, tensors, {})
+    states, prints = base.encode_text(["a cat"])["hidden"], base.fingerprint("text")
+    base.apply_adapter(file)
+    assert not torch.equal(base.encode_text(["a cat"])["hidden"], states)
+    assert base.fingerprint("text") != prints, "cached text states are not those of the tuned encoder"
     base.remove_adapter()
-    assert len(list(base.network.named_modules())) == before
+    assert torch.equal(base.encode_text(["a cat"])["hidden"], states)
+    assert base.fingerprint("text") == prints

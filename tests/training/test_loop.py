@@ -152,6 +152,13 @@ def test_a_folder_of_another_run_is_refused(base: Backbone, tmp_path: Path) -> N
         runs.run(base, tmp_path, steps=2, seed=1)
 
 
+def test_an_objective_that_the_base_was_not_trained_for_is_refused(base: Backbone, tmp_path: Path) -> None:
+    with pytest.raises(
+        RecipeError, match="v_prediction is for bases that predict v_prediction; this one predicts epsilon"
+    ):
+        runs.run(base, tmp_path, objective="v_prediction")
+
+
 def test_pauses_come_at_the_start_every_so_often_and_at_the_end(base: Backbone, tmp_path: Path) -> None:
     seen: list[tuple[int, bool, bool]] = []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 class Epsilon(Denoising):
     """Mean squared error between the noise and what the network says it is."""
+
+    predicts: ClassVar[str] = "epsilon"
 
     @override
     def target(self, latents: Tensor, noise: Tensor, signal: Tensor, spread: Tensor) -> Tensor:

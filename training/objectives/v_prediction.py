@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 class VPrediction(Denoising):
     """Mean squared error between v and what the network says it is."""
+
+    predicts: ClassVar[str] = "v_prediction"
 
     @override
     def target(self, latents: Tensor, noise: Tensor, signal: Tensor, spread: Tensor) -> Tensor:
