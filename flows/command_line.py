@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from core.errors import VelaturaError
 from flows.home import Home
+from store.faults import is_full
 
 app = typer.Typer(
     help="From a pile of pictures to a fine-tuned Stable Diffusion model that is known not to be overfitted.",
@@ -119,6 +120,13 @@ def main() -> Any:
     except VelaturaError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             f"[bold red]{title(error)}[/]: {escape(str(error))}"
+        )
+        sys.exit(2)
+    except Exception as error:
+        if not is_full(error):
+            raise
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            "[bold red]disk full[/]: no room left; all that was written before is still there. Make room and run again",
         )
         sys.exit(2)
 

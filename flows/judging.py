@@ -84,8 +84,8 @@ def judge(job: Job, store: Store) -> Judgement:
     backbone = job.recipe.family.load(device=job.device)
     material = gather(job, store, backbone)
     curve = probe_curve(job, material.evidence)
-    last = max(job.looked)
-    kept = (best_step(curve) if curve else last) or last
+    last = max(curve)
+    kept = best_step(curve) or last
     bench = Bench(job, store, backbone, material)
     drawn = {step: bench.draw(step) for step in dict.fromkeys((0, kept, last))}
     measured = {step: bench.measured(step, drawn) for step in dict.fromkeys((kept, last))}
@@ -119,10 +119,10 @@ def judge(job: Job, store: Store) -> Judgement:
 
 def probe_curve(job: Job, evidence: Evidence) -> dict[int, ProbeResult]:
     """The probe at every looked-at step, from what the trainer observed there."""
-    probes = [metric for metric in job.recipe.metrics if metric.kind == "probe"]
+    probe = next(metric for metric in job.recipe.metrics if metric.kind == "probe")
     curve = {}
-    for step in job.looked if probes else []:
-        result = measure_step(job, probes[0], evidence, step)
+    for step in job.looked:
+        result = measure_step(job, probe, evidence, step)
         assert isinstance(result, ProbeResult)
         curve[step] = result
     return curve

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from augment.generator import Generator
 from augment.transform import Transform
@@ -85,6 +85,13 @@ class Recipe(Part):
     metrics: tuple[Annotated[Metric, Choice(Metric)], ...] = tuple(
         Metric.parse(kind) for kind in ("probe", "prior_drift", "memorisation")
     )
+
+    @field_validator("metrics")
+    @classmethod
+    def _probed(cls, metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+        if not any(metric.kind == "probe" for metric in metrics):
+            raise ValueError("`probe` must be among the metrics: the checkpoint to keep is chosen by it")
+        return metrics
 
     @property
     def family(self) -> Family:

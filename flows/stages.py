@@ -1,6 +1,7 @@
 """The stages of a run as plain functions: what a Prefect task calls, and what a test can call without Prefect."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -24,9 +25,17 @@ from flows.tracking import Tracking
 from store.lock import exclusive
 from store.store import Store
 
+ROOM = 64 << 20
+"""bytes that must be free before anything begins: databases, caches and two checkpoints of the smallest run"""
+
 
 def open_store(recipe: Recipe) -> Store:
-    """The store of the recipe's dataset, made where there is none."""
+    """The store of the recipe's dataset, made where there is none; `DiskFull` where there is no room to begin."""
+    root = Home.of(recipe.home).root
+    root.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(root).free
+    if free < ROOM:
+        raise DiskFull(f"{root} has {free >> 20} MB free; a run needs at least {ROOM >> 20} MB")
     return Store.open(Home.of(recipe.home).store(recipe.dataset or recipe.name))
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from core.errors import DiskFull, StoreError
 
-FULL = ("no space left", "os error 28", "os error 122", "quota exceeded", "storage is full")
+FULL = ("no space left", "os error 28", "os error 122", "quota exceeded", "storage is full", "disk is full")
 FORBIDDEN = ("permission denied", "os error 13", "read-only file system", "os error 30")
 RACES = ("concurrent", "conflict")
 

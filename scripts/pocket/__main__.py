@@ -1,6 +1,6 @@
 """Make the pocket base: ``python -m scripts.pocket`` does all stages; name some to do only those.
 
-Every stage goes on where it stopped. Without a GPU the default budgets come to about three hours on one core.
+Every stage goes on where it stopped. Without a GPU the default budgets come to about three hours.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from scripts.pocket import card, clip, evaluate, export, reading, tokenizer, une
 from scripts.pocket.data import Data
 from scripts.pocket.training import Budget
 
-MINUTES = {"clip": 45.0, "vae": 35.0, "unet": 90.0}
+MINUTES = {"clip": 75.0, "vae": 20.0, "unet": 80.0}
 
 
 def main() -> None:

@@ -82,7 +82,7 @@ def card(data: Data, folder: Path, notes: Path) -> None:
     for key, (goal, words) in GOALS.items():
         digits = 2 if goal < 1 else 1
         measured.append((words, f"{goal:.{digits}f}", f"**{figures[key]:.{digits}f}**"))
-    trained: list[tuple[str, ...]] = [("part", "parameters", "steps", "minutes (one shared core)", "last loss")]
+    trained: list[tuple[str, ...]] = [("part", "parameters", "steps", "minutes", "last loss")]
     for title, state in states.items():
         size = sum(v.numel() for k, v in state["network"].items() if not k.startswith(("proxies", "head")))
         last = float(np.mean([point[2] for point in state["curve"][-12:]]))

@@ -36,7 +36,7 @@ SCHEDULE = {
     "clip_sample": False,
 }
 GAMMA = 5.0  # min-SNR weighting, Hang et al. 2023
-UNCAPTIONED = 0.1
+UNCAPTIONED, FREE = 0.1, 0.1
 SMALL_BATCHES_UNTIL = 0.25  # of the budget: at first, more steps teach more than better ones
 
 
@@ -132,6 +132,12 @@ class Teacher:
         snr = self.kept / (1 - self.kept)
         self.often = (snr.clamp(max=GAMMA) / snr).cpu()
 
+    def pick(self, captions: list[int], rng: random.Random) -> int:
+        """Mostly a short caption, which never keeps quiet about a coloured ground; now and then a free one, or none."""
+        *short, free = captions
+        chance = rng.random()
+        return 0 if chance < UNCAPTIONED else free if chance < UNCAPTIONED + FREE else rng.choice(short)
+
     def losses(self, unet: UNet2DConditionModel, step: int, batch: int, share: slice) -> tuple[Tensor, Tensor]:
         """(Loss, squared error of the noise at evenly spread times), means over ``share`` of the batch.
 
@@ -140,7 +146,7 @@ class Teacher:
         generator = torch.Generator().manual_seed(seed_of(f"unet {step}"))
         rng = random.Random(f"unet {step}")
         picked = torch.randint(len(self.latents), (batch,), generator=generator)
-        said = torch.tensor([0 if rng.random() < UNCAPTIONED else rng.choice(self.rows[i]) for i in picked.tolist()])
+        said = torch.tensor([self.pick(self.rows[i], rng) for i in picked.tolist()])
         t = torch.multinomial(self.often, batch, replacement=True, generator=generator)[share].to(self.place)
         noise = torch.randn((batch, 4, 16, 16), generator=generator)[share].to(self.place)
         kept = self.kept[t][:, None, None, None]

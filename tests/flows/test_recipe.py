@@ -36,6 +36,7 @@ def test_every_recipe_that_we_ship_is_valid_and_survives_json(path: Path) -> Non
         (SMALLEST + "filters: [resolution, blurr]", r"filters\.1: .*no kind 'blurr'"),
         (SMALLEST + "name: twice", "name stands twice"),
         ("name: mine\n", "pictures: Field required"),
+        (SMALLEST + "metrics: [prior_drift]", r"metrics: .*probe"),
         ("- a\n- b\n", "a recipe is a mapping"),
         ("name: [", "not YAML"),
         ("name: 'a b'\npictures: {kind: folder, path: x}\n", "name: "),
@@ -58,17 +59,17 @@ def test_changes_on_the_command_line_reach_into_sections_lists_and_bare_kinds(tm
     changes = [
         "train.steps=7",
         "train.adapter.rank=3",
-        "filters.1.bits=2",
+        "filters.1.radius=2",
         "train.optimizer={kind: adamw, learning_rate: 1e-3}",
     ]
     recipe = read_recipe(path, changes)
     assert recipe.train.steps == 7
     assert recipe.train.adapter.dump()["rank"] == 3
-    assert recipe.filters[1].dump()["bits"] == 2
+    assert recipe.filters[1].dump()["radius"] == 2
     assert recipe.train.optimizer.dump()["learning_rate"] == 0.001
 
 
-@pytest.mark.parametrize("change", ["train.steps", "=3", "filters.9.bits=2", "name.first=3", "train.steps=[3"])
+@pytest.mark.parametrize("change", ["train.steps", "=3", "filters.9.radius=2", "name.first=3", "train.steps=[3"])
 def test_a_change_that_cannot_be_made_is_told(tmp_path: Path, change: str) -> None:
     with pytest.raises(RecipeError):
         read_recipe(written(tmp_path, SMALLEST + "filters: [resolution]\n"), [change])
