@@ -8,7 +8,7 @@ DATA ?= velatura-data
 export DO_NOT_TRACK = true
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint check bench pocket clean
+.PHONY: help install demo test lint check bench bench-demo bench-kills pocket clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,7 +27,7 @@ demo: $(INSTALLED) ## the main job on real pictures: from a folder to a fine-tun
 	@$(BIN)/velatura run recipes/openmoji.yaml
 
 test: $(INSTALLED) ## all tests; no GPU, no network
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -36,8 +36,13 @@ lint: $(INSTALLED)
 
 check: lint test ## what CI runs: lint, types, tests
 
-bench: $(INSTALLED) ## the figures of docs/benchmarks.md beside their goals
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
+bench: bench-demo bench-kills ## every figure of docs/benchmarks.md beside its goal
+
+bench-demo: $(INSTALLED) ## what the demo takes and learns, and what overfitting looks like beside it
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.demo
+
+bench-kills: $(INSTALLED) ## kill -9 at random moments of the demo: does it end the same?
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.kills
 
 pocket: $(INSTALLED) ## train the pocket base again from public packages (hours on a CPU)
 	$(BIN)/python -m scripts.pocket

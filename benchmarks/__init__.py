@@ -1,1 +1,1 @@
-"""Figures beside their goals: `python -m benchmarks NAME`. Each exits with 1 where one falls short."""
+"""Figures beside their goals, a module each: `make bench`. Each exits with 1 where one falls short."""
