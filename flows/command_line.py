@@ -17,6 +17,7 @@ from store.faults import is_full
 app = typer.Typer(
     help="From a pile of pictures to a fine-tuned Stable Diffusion model that is known not to be overfitted.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
