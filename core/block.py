@@ -118,7 +118,7 @@ class Choice:
         )
 
     def __get_pydantic_json_schema__(self, schema: object, handler: object) -> dict[str, Any]:
-        kinds = []
+        kinds: list[dict[str, Any]] = [{"type": "string", "enum": self.family.kinds()}]  # a bare name: all defaults
         for kind in self.family.kinds():
             fields = self.family.of_kind(kind).model_json_schema()
             fields["properties"] = {"kind": {"const": kind, "type": "string"}, **fields.get("properties", {})}

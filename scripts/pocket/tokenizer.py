@@ -1,10 +1,12 @@
 """A CLIP-style byte BPE of 2,048 tokens, learnt from the captions, in the files that CLIPTokenizer reads."""
 
+import itertools
 import json
 import random
+from collections import Counter
 from pathlib import Path
 
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Regex, pre_tokenizers
 from transformers import CLIPTokenizer
 
 from scripts.pocket.captions import NAMES, Truth, caption
@@ -32,22 +34,46 @@ def corpus(concepts: list[Concept]) -> list[str]:
     return texts
 
 
+WORD = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
+"""CLIP's own way to cut a text into words."""
+
+
+def learn(texts: list[str], count: int) -> list[tuple[str, str]]:
+    """Byte-pair merges, most frequent first, ties by the alphabet (the library's trainer breaks them by chance)."""
+    cut = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(WORD, behavior="removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    words = Counter(word for text in texts for word, _ in cut.pre_tokenize_str(text.lower()))
+    pieces = {word: [*word[:-1], word[-1] + "</w>"] for word in words}
+    merges: list[tuple[str, str]] = []
+    while len(merges) < count:
+        pairs: Counter[tuple[str, str]] = Counter()
+        for word, parts in pieces.items():
+            for pair in itertools.pairwise(parts):
+                pairs[pair] += words[word]
+        best = max(pairs, key=lambda pair: (pairs[pair], pair))
+        merges.append(best)
+        for word, parts in pieces.items():
+            if best[0] in parts:
+                pieces[word] = joined(parts, best)
+    return merges
+
+
+def joined(parts: list[str], pair: tuple[str, str]) -> list[str]:
+    """Join this pair wherever it stands."""
+    out: list[str] = []
+    for part in parts:
+        if out and (out[-1], part) == pair:
+            out[-1] += part
+        else:
+            out.append(part)
+    return out
+
+
 def make(concepts: list[Concept], folder: Path) -> None:
     """Write vocab.json, merges.txt and tokenizer_config.json: 256 bytes, 256 word ends, merges, start, end."""
-    learner = Tokenizer(models.BPE(unk_token=END, end_of_word_suffix="</w>"))
-    learner.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(WORD, behavior="removed", invert=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
-    )
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=SIZE, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False
-    )
-    learner.train_from_iterator((text.lower() for text in corpus(concepts)), trainer)
-    merges = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
-    merges = merges[: SIZE - 2 * len(alphabet) - 2]
+    merges = learn(corpus(concepts), SIZE - 2 * len(alphabet) - 2)
     tokens = [*alphabet, *(byte + "</w>" for byte in alphabet), *("".join(pair) for pair in merges), START, END]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}, ensure_ascii=False))
@@ -63,9 +89,6 @@ def make(concepts: list[Concept], folder: Path) -> None:
         "do_lower_case": True,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
-
-
-WORD = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
 
 
 class Encoder:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from hypothesis import given
@@ -113,3 +114,18 @@ def test_any_change_is_made_or_told(path: str, text: str) -> None:
     except RecipeError:
         return
     assert value
+
+
+def test_the_schema_of_prefects_form_takes_recipes_long_and_short_and_refuses_a_typo() -> None:
+    from prefect.utilities.callables import parameter_schema
+
+    from flows.dataset_to_model import dataset_to_model
+
+    schema = parameter_schema(dataset_to_model.fn).model_dump()
+    for path in RECIPES:
+        jsonschema.validate({"recipe": read_recipe(path).model_dump(mode="json")}, schema)
+    (deployed,) = yaml.safe_load((RECIPES[0].parents[1] / "prefect.yaml").read_text())["deployments"]
+    jsonschema.validate(deployed["parameters"], schema)
+    with pytest.raises(jsonschema.ValidationError, match="stpes"):
+        bad = {"name": "mine", "pictures": {"kind": "folder", "path": "x"}, "train": {"stpes": 3}}
+        jsonschema.validate({"recipe": bad}, schema)
