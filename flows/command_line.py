@@ -133,9 +133,8 @@ def main() -> Any:
 
 
 def title(error: VelaturaError) -> str:
-    """`RecipeError` as "recipe error"."""
-    name = type(error).__name__.removesuffix("Error") or "Velatura"
-    return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
+    """`RecipeError` as "recipe error", `DiskFull` as "disk full"."""
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in type(error).__name__).strip()
 
 
 if __name__ == "__main__":

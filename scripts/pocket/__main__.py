@@ -47,7 +47,7 @@ def main() -> None:
         "unet": lambda: unet.train(data, budget("unet"), given.workers),
         "export": lambda: export.export(data, given.out),
         "evaluate": lambda: evaluate.evaluate(data, given.out),
-        "card": lambda: card.card(data, given.out, given.work / "notes.md"),
+        "card": lambda: card.card(data, given.out),
         "reading": lambda: reading.grids(given.out, given.work / "reading"),
     }
     for stage in given.stages or stages:

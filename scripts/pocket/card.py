@@ -69,8 +69,8 @@ def table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *body))
 
 
-def card(data: Data, folder: Path, notes: Path) -> None:
-    """Write samples.png, curves.png and README.md into ``folder``; ``notes`` is what a person adds."""
+def card(data: Data, folder: Path) -> None:
+    """Write samples.png, curves.png and README.md into ``folder``."""
     states = {}
     for title, name in (("CLIP", "clip"), ("VAE", "vae"), ("U-Net", "unet")):
         states[title] = torch.load(data.folder / f"{name}.pt", map_location="cpu", weights_only=True)
@@ -114,9 +114,10 @@ def card(data: Data, folder: Path, notes: Path) -> None:
         guidance=GUIDANCE,
         steps=STEPS,
         top1=f"{figures['twemoji R@1']:.2f} and {figures['openmoji R@1']:.2f}",
-        notes=notes.read_text().strip() if notes.exists() else "",
+        notes=(HERE / "notes.md").read_text().strip(),
     )
     (folder / "README.md").write_text(text)
 
 
-TEMPLATE = (Path(__file__).parent / "card.md").read_text()
+HERE = Path(__file__).parent
+TEMPLATE = (HERE / "card.md").read_text()

@@ -13,7 +13,7 @@ from scripts.pocket.concepts import DRAWN
 from scripts.pocket.data import BASE_STYLES
 
 STEPS = 25
-GUIDANCE = 5.0
+GUIDANCE = 4.0
 CELL = 128
 
 
