@@ -38,8 +38,13 @@ def smooth(values: list[float], window: int) -> list[float]:
 
 
 def power_law(curve: list[tuple[int, float, float]]) -> tuple[float, float]:
-    """(a, b) of loss = a * steps^-b, by least squares in logarithms, over the later 80 % of the run."""
+    """(a, b) of loss = a * steps^-b, by least squares in logarithms, over the later 80 % of the run.
+
+    A run too short for a line gives its last loss and b = 0.
+    """
     late = [(step, loss) for step, _, loss in curve if step > 0.2 * curve[-1][0]]
+    if len(late) < 3:
+        return curve[-1][2], 0.0
     slope, level = np.polyfit([math.log(step) for step, _ in late], [math.log(loss) for _, loss in late], 1)
     return math.exp(level), -slope
 
@@ -48,7 +53,6 @@ def draw_curves(states: dict[str, list[tuple[int, float, float]]], path: Path) -
     """Loss against steps for each of the three, and for the U-Net where the straight line would lead."""
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
     for axis, (name, curve) in zip(axes, states.items(), strict=True):
-        curve = [point for point in curve if point[0] > 0]
         steps, losses = [point[0] for point in curve], [point[2] for point in curve]
         axis.loglog(steps, losses, ".", color="0.8", markersize=3)
         axis.loglog(steps, smooth(losses, 12), color="tab:blue")
@@ -73,7 +77,9 @@ def card(data: Data, folder: Path) -> None:
     """Write samples.png, curves.png and README.md into ``folder``."""
     states = {}
     for title, name in (("CLIP", "clip"), ("VAE", "vae"), ("U-Net", "unet")):
-        states[title] = torch.load(data.folder / f"{name}.pt", map_location="cpu", weights_only=True)
+        state = torch.load(data.folder / f"{name}.pt", map_location="cpu", weights_only=True)
+        state["curve"] = [(max(step, 1), seconds, loss) for step, seconds, loss in state["curve"]]
+        states[title] = state
     draw_curves({title: state["curve"] for title, state in states.items()}, folder / "curves.png")
     prompts = [usual(name, BASE_STYLES[i % len(BASE_STYLES)]) for i, name in enumerate(sorted(DRAWN))]
     grid(sample(load(folder), prompts, seed=0), 11).quantize(192).save(folder / "samples.png", optimize=True)
@@ -99,7 +105,7 @@ def card(data: Data, folder: Path) -> None:
     sources.append(
         ("", words, WORDS.licence, f"[{WORDS.author}]({WORDS.source})", "names, tags, groups", f"`{WORDS.sha256}`")
     )
-    a, b = power_law([point for point in states["U-Net"]["curve"] if point[0] > 0])
+    a, b = power_law(states["U-Net"]["curve"])
     last_step = states["U-Net"]["step"]
     text = TEMPLATE.format(
         measured=table(measured),

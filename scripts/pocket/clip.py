@@ -132,8 +132,7 @@ def train(data: Data, budget: Budget) -> None:
     """From a new start, or from where ``clip.pt`` stopped."""
     torch.manual_seed(0)
     place = device()
-    if not (data.folder / "tokenizer" / "vocab.json").exists():
-        make(data.concepts, data.folder / "tokenizer")
+    make(data.concepts, data.folder / "tokenizer")
     encoder = Encoder(data.folder / "tokenizer")
     network = Proxied(len(data.concepts)).to(place).train()
     matrices = [p for p in network.clip.parameters() if p.ndim >= 2]

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
 from open_clip.model import CLIP
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -82,6 +82,12 @@ def pipeline(data: Data) -> StableDiffusionPipeline:
     )
 
 
+def prefix_keys(path: Path) -> None:
+    """Name the keys as SD 1.x does: transformers before 5.6 reads no others, later ones read these too."""
+    tower = {f"text_model.{key.removeprefix('text_model.')}": value for key, value in load_file(path).items()}
+    save_file(tower, path, metadata={"format": "pt"})
+
+
 def half(network: CLIP) -> dict[str, Tensor]:
     """A state dict in fp16, without what a loader computes itself."""
     return {
@@ -111,6 +117,11 @@ def save_clip(data: Data, folder: Path) -> None:
     save_file(half(clips.load(data.folder / "clip.pt")), folder / "open_clip_model.safetensors")
 
 
+def widen(config: Path) -> None:
+    """Ask for float32 in memory: transformers would keep the file's fp16, and diffusers loads the others as float32."""
+    config.write_text(json.dumps({**json.loads(config.read_text()), "dtype": "float32"}, indent=2) + "\n")
+
+
 def export(data: Data, target: Path) -> None:
     """Write everything beside ``target``, then swap; pictures and card that stood there move along."""
     writing, old = target.with_name(f".{target.name}.writing"), target.with_name(f".{target.name}.old")
@@ -122,6 +133,8 @@ def export(data: Data, target: Path) -> None:
         (folder / "tokenizer.json").unlink(missing_ok=True)
         for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
             shutil.copy(data.folder / "tokenizer" / name, folder / name)
+    prefix_keys(writing / "text_encoder" / "model.safetensors")
+    widen(writing / "text_encoder" / "config.json")
     for path in writing.rglob("*.safetensors"):
         path.chmod(0o644)
     if target.exists():

@@ -71,7 +71,12 @@ def joined(parts: list[str], pair: tuple[str, str]) -> list[str]:
 
 
 def make(concepts: list[Concept], folder: Path) -> None:
-    """Write vocab.json, merges.txt and tokenizer_config.json: 256 bytes, 256 word ends, merges, start, end."""
+    """Write vocab.json, merges.txt and tokenizer_config.json: 256 bytes, 256 word ends, merges, start, end.
+
+    Files that are there stay: the CLIP in training knows their numbers.
+    """
+    if (folder / "vocab.json").exists():
+        return
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     merges = learn(corpus(concepts), SIZE - 2 * len(alphabet) - 2)
     tokens = [*alphabet, *(byte + "</w>" for byte in alphabet), *("".join(pair) for pair in merges), START, END]

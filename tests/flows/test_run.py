@@ -58,7 +58,7 @@ def test_the_weights_are_read_by_diffusers_in_both_layouts_and_draw_the_same_pic
     drawn = []
     for layout in ("weights", "diffusers"):
         base = outcome.job.recipe.family.path
-        pipeline = StableDiffusionPipeline.from_pretrained(base, safety_checker=None, torch_dtype=torch.float32)
+        pipeline = StableDiffusionPipeline.from_pretrained(base, safety_checker=None)
         pipeline.set_progress_bar_config(disable=True)
         path = Path(outcome.judgement.files[layout])
         pipeline.load_lora_weights(path.parent, weight_name=path.name)
