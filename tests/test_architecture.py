@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-STAGES = {"curation", "captioning", "augment", "training", "evaluation"}
+STAGES = ("curation", "captioning", "augment", "training", "evaluation")
 BELOW = {
     "core": set(),
     "store": {"core"},
