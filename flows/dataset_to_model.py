@@ -7,7 +7,7 @@ from prefect import flow
 from core.errors import VelaturaError
 from flows import stages, tasks
 from flows.home import Home
-from flows.judging import Judgement
+from flows.judgement import Judgement
 from flows.recipe import Recipe
 from flows.summary import Outcome
 from flows.tracking import Tracking

@@ -1,10 +1,9 @@
 """After training: choose the checkpoint to keep, draw and measure it, say in words what was found, and publish it."""
 
-import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image
 from backbones.backbone import Backbone
 from backbones.clip import Clip
 from backbones.encoding import embeddings
-from core.files import replacing, write_text
+from core.files import replacing
 from core.pixels import Pixels
 from core.progress import track
 from core.record import Record
@@ -27,6 +26,7 @@ from evaluation.report import Dataset, Nearest, Refusal, ReportData, Samples, wr
 from evaluation.verdict import Verdict, best_step
 from evaluation.verdict import judge as give_verdict
 from flows.job import Job, reader
+from flows.judgement import Judgement
 from flows.material import Material, gather
 from flows.spool import read
 from flows.tracking import Tracking
@@ -35,45 +35,6 @@ from training.files import restamp
 
 SHOWN = 12
 """pictures of a kind that the report shows"""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What became of a run: the verdict, the kept checkpoint, and where its files are."""
-
-    state: str
-    words: str
-    remedy: str
-    last_state: str
-    """the verdict on the last step, which is what one would have kept without looking"""
-    kept_step: int
-    last_step: int
-    figures: Mapping[str, float]
-    """of the kept step, such as ``probe/learning``"""
-    last_figures: Mapping[str, float]
-    run: str = ""
-    """MLflow's id"""
-    version: str = ""
-    """of the registered model; empty until it is registered"""
-    files: Mapping[str, str] = field(default_factory=dict)
-    """what to path"""
-
-    @staticmethod
-    def path(job: Job) -> Path:
-        """Where a run's judgement stands."""
-        return job.folder / "verdict.json"
-
-    @classmethod
-    def read(cls, job: Job) -> "Judgement | None":
-        """The judgement of a run that has been judged."""
-        path = cls.path(job)
-        return cls(**json.loads(path.read_text())) if path.exists() else None
-
-    def registered(self, job: Job, run: str, version: str) -> "Judgement":
-        """The same, known to MLflow; written down, so that the run is finished."""
-        done = replace(self, run=run, version=version)
-        write_text(self.path(job), json.dumps(asdict(done), indent=1, sort_keys=True))
-        return done
 
 
 def judge(job: Job, store: Store) -> Judgement:

@@ -9,7 +9,7 @@ from augment.augment import Augmented
 from captioning.caption import Captioned
 from curation.curate import Curated, Ingested
 from flows.job import Job
-from flows.judging import Judgement
+from flows.judgement import Judgement
 
 COLOURS = {"healthy": "green", "underfit": "yellow", "not enough evidence": "yellow"}
 

@@ -7,8 +7,9 @@ from augment.augment import Augmented
 from captioning.caption import Captioned
 from core.snapshot import Snapshot
 from curation.curate import Curated, Ingested
-from flows import judging, stages
+from flows import stages
 from flows.job import Job
+from flows.judgement import Judgement
 from flows.recipe import Recipe
 from flows.tracking import Tracking
 from store.store import Store
@@ -53,12 +54,16 @@ def train(job: Job, tracking: Tracking, run: str) -> None:
 
 
 @stage
-def evaluate(job: Job, store: Store) -> judging.Judgement:
+def evaluate(job: Job, store: Store) -> Judgement:
     """Choose the checkpoint, draw, measure, and write the report."""
+    from flows import judging  # with torch and diffusers, which a run that is done already does not need
+
     return judging.judge(job, store)
 
 
 @stage
-def register(job: Job, tracking: Tracking, run: str, judgement: judging.Judgement) -> str:
+def register(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> str:
     """Log files and figures, and make the model a version."""
+    from flows import judging
+
     return judging.publish(job, tracking, run, judgement)
