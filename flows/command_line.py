@@ -39,8 +39,12 @@ def run(
     from flows.recipe import read_recipe
 
     chosen = read_recipe(recipe, changes or [])
+    assert chosen.family  # a missing base and a missing folder are told before Prefect is started
+    next(iter(chosen.pictures.pictures()), None)
     home = Home.of(chosen.home)
     home.use_prefect()
+    if not as_json:
+        print(f"{chosen.name}: starting (Prefect takes a few seconds)", file=sys.stderr, flush=True)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # errors are told once, in words, by `main`
     from flows.console import live_progress
     from flows.dataset_to_model import dataset_to_model
@@ -123,13 +127,23 @@ def main() -> Any:
             f"[bold red]{title(error)}[/]: {escape(str(error))}"
         )
         sys.exit(2)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
+        if was_interrupted(error):
+            print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+            sys.exit(130)
         if not is_full(error):
             raise
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             "[bold red]disk full[/]: no room left; all that was written before is still there. Make room and run again",
         )
         sys.exit(2)
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is what all this began with; Prefect may fail on its way out and hide it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def title(error: VelaturaError) -> str:

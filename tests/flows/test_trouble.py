@@ -88,3 +88,27 @@ def test_a_typo_is_told_by_the_command_without_a_traceback(tmp_path: Path) -> No
     assert "recipe error" in done.stderr
     assert "train.stpes: no such key; did you mean `steps`?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_is_known_even_where_another_error_hides_it() -> None:
+    from flows.command_line import was_interrupted
+
+    try:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise ConnectionError("the server is gone")  # noqa: B904
+    except ConnectionError as hidden:
+        assert was_interrupted(hidden)
+    assert not was_interrupted(ValueError("else"))
+
+
+def test_a_missing_folder_is_told_by_the_command_before_anything_starts(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"name": "mine", "pictures": {"kind": "folder", "path": str(tmp_path / "nowhere")}}))
+    command = [sys.executable, "-m", "flows.command_line", "run", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "source error" in done.stderr
+    assert "nowhere" in done.stderr
+    assert "starting" not in done.stderr
