@@ -12,7 +12,7 @@ from backbones.clip import Clip, Vectors
 from core.cache import Array, Cache, remembered
 from core.hashing import digest
 from core.pixels import Pixels, Read
-from core.progress import report
+from core.progress import UNKNOWN, report
 from core.record import Record
 
 FIT = 1
@@ -43,7 +43,7 @@ def latents(
         pictures = [fit(read(records[position]), resolution, resolution) for position in positions]
         made: list[Array] = list(backbone.encode_pictures(pictures).numpy())
         done += len(positions)
-        report("encoding pictures", done, 0)
+        report("encoding pictures", done, UNKNOWN)
         return made
 
     arrays = remembered(cache, keys, make)

@@ -32,10 +32,7 @@ class End:
 def undisturbed(recipe: Path, home: Path) -> tuple[End, float]:
     """A run that nobody kills, and how many seconds it took."""
     began = time.monotonic()
-    with _start(recipe, home) as process:
-        output, _ = process.communicate()
-    assert process.returncode == 0, output
-    return _end(output, 0), time.monotonic() - began
+    return _to_its_end(recipe, home, 0), time.monotonic() - began
 
 
 def disturbed(recipe: Path, home: Path, seconds: float, kills: int, seed: int) -> End:
@@ -51,10 +48,16 @@ def disturbed(recipe: Path, home: Path, seconds: float, kills: int, seed: int) -
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
                 done += 1
+    return _to_its_end(recipe, home, done)
+
+
+def _to_its_end(recipe: Path, home: Path, kills: int) -> End:
     with _start(recipe, home) as process:
-        output, _ = process.communicate()
-    assert process.returncode == 0, output
-    return _end(output, done)
+        output, errors = process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"a run after {kills} kills ended with status {process.returncode}:\n{errors}")
+    said = json.loads(output[output.index("{") :])
+    return End(said["dataset"]["manifest"], sha256_of_file(Path(said["files"]["weights"])), kills)
 
 
 def _start(recipe: Path, home: Path) -> subprocess.Popen[str]:
@@ -63,13 +66,8 @@ def _start(recipe: Path, home: Path) -> subprocess.Popen[str]:
     env = {**os.environ, "VELATURA_DATA": str(home), "PYTHONPATH": str(Path(__file__).parents[1])}
     env.pop("PREFECT_HOME", None)
     return subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-
-
-def _end(output: str, kills: int) -> End:
-    said = json.loads(output[output.index("{") :])
-    return End(said["dataset"]["manifest"], sha256_of_file(Path(said["files"]["weights"])), kills)
 
 
 def main() -> int:

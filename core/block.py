@@ -1,6 +1,7 @@
 """A block is one configured step of a recipe. A family's blocks live in its plural folder, one kind per file."""
 
 import ast
+import difflib
 import importlib
 import importlib.util
 import inspect
@@ -27,7 +28,13 @@ class Block(BaseModel):
     A kind is a subclass of that in a file of the folder; the file's name is the kind's name.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), ignored_types=(cached_property,))
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        protected_namespaces=(),
+        ignored_types=(cached_property,),
+        use_attribute_docstrings=True,
+    )
 
     family: ClassVar[str] = ""
     version: ClassVar[int] = 1
@@ -48,7 +55,9 @@ class Block(BaseModel):
     def of_kind(cls, kind: str) -> type[Self]:
         """The class in the file ``kind.py`` of the family's folder."""
         if kind not in cls.kinds():
-            raise UnknownKind(f"{cls.family} has no kind {kind!r}; known: {', '.join(cls.kinds())}")
+            near = difflib.get_close_matches(kind, cls.kinds(), n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise UnknownKind(f"there is no {cls.title()} called {kind!r}; {hint}known: {', '.join(cls.kinds())}")
         module = importlib.import_module(f"{cls.family}.{kind}")
         here = [
             member
@@ -58,6 +67,11 @@ class Block(BaseModel):
         assert len(here) == 1, f"{module.__name__} must define exactly one {cls.__name__}, not {len(here)}"
         found: type[Self] = here[0]
         return found
+
+    @classmethod
+    def title(cls) -> str:
+        """What one of the family is called in words, such as "transform"."""
+        return next(base for base in cls.__mro__ if "family" in vars(base)).__name__.lower()
 
     @classmethod
     def help_of(cls, kind: str) -> str:
@@ -76,7 +90,7 @@ class Block(BaseModel):
             value = {"kind": value}
         if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str):
             raise RecipeError(
-                f"expected a kind of {cls.family}: its name, or a mapping with `kind:`; known: {', '.join(cls.kinds())}"
+                f"expected a {cls.title()}: its name, or a mapping with `kind:`; known: {', '.join(cls.kinds())}"
             )
         parameters = {key: item for key, item in value.items() if key != "kind"}
         chosen = cls.of_kind(value["kind"])

@@ -7,7 +7,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Sink = Callable[[str, int, int], None]
-"""called with (what is being done, how many are done, how many there are or 0)"""
+"""called with (what is being done, how many are done, how many there are, or `UNKNOWN` or `WORDS`)"""
+UNKNOWN = -1
+"""as the total: how many there are is not known before the end"""
+WORDS = -2
+"""as the total: the label is something to be told, not work"""
 
 _sink: ContextVar[Sink | None] = ContextVar("velatura_progress", default=None)
 
@@ -27,6 +31,11 @@ def report(label: str, done: int, total: int) -> None:
     sink = _sink.get()
     if sink is not None:
         sink(label, done, total)
+
+
+def say(words: str) -> None:
+    """One line to whoever watches: a wait, a word, not a piece of work."""
+    report(words, 0, WORDS)
 
 
 def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:

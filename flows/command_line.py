@@ -21,6 +21,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+class Interrupted(Exception):
+    """Ctrl-C; said in words by `main`."""
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of words, for scripts.")]
 
 
@@ -34,7 +40,9 @@ def run(
 ) -> None:
     """Run a recipe: curate, caption, augment, train, evaluate, register.
 
-    What has been done before is not done again; a run that was interrupted goes on where it stopped.
+    What has been done before is not done again; a run that was interrupted goes on where it stopped. Weights, report
+    and pictures go to velatura-data/runs/NAME-KEY/ (elsewhere with home=FOLDER or $VELATURA_DATA), figures to MLflow:
+    `velatura ui`. What a recipe can say: `velatura kinds recipe`, `velatura kinds FAMILY`, and the files in recipes/.
     """
     from flows.recipe import read_recipe
 
@@ -48,10 +56,15 @@ def run(
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # errors are told once, in words, by `main`
     from flows.console import live_progress
     from flows.dataset_to_model import dataset_to_model
+    from flows.embedded import start_prefect
     from flows.summary import Outcome, in_words
 
-    with live_progress(quiet=as_json):
-        outcome: Outcome = dataset_to_model(chosen)
+    start_prefect()
+    try:
+        with live_progress(quiet=as_json):
+            outcome: Outcome = dataset_to_model(chosen)
+    except KeyboardInterrupt as error:  # typer would end without a word
+        raise Interrupted from error
     if as_json:
         print(json.dumps(outcome.as_json(), indent=1))
     else:
@@ -60,26 +73,17 @@ def run(
 
 @app.command()
 def kinds(
-    family: Annotated[str, typer.Argument(help="Only this family, for example transform.")] = "",
+    family: Annotated[str, typer.Argument(help="Only this family, with all keys: recipe, filter, transform ...")] = "",
     as_json: Json = False,
 ) -> None:
     """List every family and its kinds, with one line of help each: what a recipe can name."""
-    from flows.recipe import FAMILIES, family_named
+    from flows.kinds import all_kinds, told
 
-    if family and family not in FAMILIES:
-        raise VelaturaError(f"there is no family {family!r}; known: {', '.join(FAMILIES)}")
-    found = {
-        name: {kind: family_named(name).help_of(kind) for kind in family_named(name).kinds()}
-        for name in ([family] if family else FAMILIES)
-    }
+    found = all_kinds(family)
     if as_json:
         print(json.dumps(found, indent=1))
-        return
-    console = Console(highlight=False)
-    for name, members in found.items():
-        console.print(f"\n[bold]{name}[/]")
-        for kind, help_line in members.items():
-            console.print(f"  [cyan]{kind:<22}[/] {help_line}", soft_wrap=True)
+    else:
+        told(found, Console(highlight=False), keys=bool(family))
 
 
 @app.command()

@@ -1,14 +1,27 @@
 """Progress bars on the terminal for whatever reports through `core.progress`."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
-from core.progress import Sink, shown_by
+from core.progress import UNKNOWN, WORDS, shown_by
+
+EVERY = 15.0
+"""seconds"""
 
 
 class Rate(ProgressColumn):
@@ -22,12 +35,12 @@ class Rate(ProgressColumn):
 
 @contextmanager
 def live_progress(*, quiet: bool = False) -> Iterator[None]:
-    """Show a bar with rate and time left for each piece of work; on a file or pipe, one line when a piece is done."""
+    """Show a bar with rate and time left for each piece of work; on a file or pipe, a line now and then."""
     if quiet:
         yield
         return
     if not sys.stderr.isatty():
-        with shown_by(lines()):
+        with shown_by(Lines()):
             yield
         return
     columns = (
@@ -38,27 +51,43 @@ def live_progress(*, quiet: bool = False) -> Iterator[None]:
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(label: str, done: int, total: int) -> None:
-            if total == 0 and done == 0 and label not in tasks:
-                bars.console.print(label)  # a word, not work
+            if total in (WORDS, 0):
+                bars.console.print(label if total else f"{label}: nothing to do", highlight=False)
                 return
+            known = None if total == UNKNOWN else total
             if label not in tasks:
-                tasks[label] = bars.add_task(label, total=total or None)
-            bars.update(tasks[label], completed=done, total=total or None)  # type: ignore[arg-type]
+                tasks[label] = bars.add_task(label, total=known)
+            bars.update(tasks[label], completed=done, total=known)
 
         with shown_by(show):
             yield
 
 
-def lines() -> Sink:
-    """A sink that prints one line when a piece of work is done, for output that is no terminal."""
-    last: dict[str, int] = {}
+class Lines:
+    """For output that is no terminal: a line when work begins, every ``EVERY`` seconds, and when it is done."""
 
-    def show(label: str, done: int, total: int) -> None:
-        if done == total and last.get(label) != total:
-            print(f"{label}: {done}" if total else label, file=sys.stderr, flush=True)
-        last[label] = done
+    def __init__(self) -> None:
+        self.label, self.began, self.told, self.ended = "", 0.0, 0.0, False
 
-    return show
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """A `core.progress.Sink`."""
+        now = time.monotonic()
+        if total in (WORDS, 0):
+            self._print(label if total else f"{label}: nothing to do")
+            return
+        if label != self.label:
+            self.label, self.began, self.told, self.ended = label, now, now, False
+            if done < total:
+                self._print(f"{label}: {total} to do")
+        if done == total and not self.ended:
+            self.ended = True
+            self._print(f"{label}: {done} done in {now - self.began:.0f} s")
+        elif now - self.told >= EVERY and not self.ended:
+            self.told = now
+            self._print(f"{label}: {done}{f' of {total}' if total > 0 else ''}")
+
+    def _print(self, words: str) -> None:
+        print(words, file=sys.stderr, flush=True)

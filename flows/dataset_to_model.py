@@ -5,6 +5,7 @@ import time
 from prefect import flow
 
 from core.errors import VelaturaError
+from core.progress import say
 from flows import stages, tasks
 from flows.home import Home
 from flows.judgement import Judgement
@@ -19,7 +20,7 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
     began = time.monotonic()
     assert recipe.family  # a missing base is told before anything is read
     store = stages.open_store(recipe)
-    with store.writer(stages.say):
+    with store.writer(say):
         ingested = tasks.ingest(recipe, store)
         curated = tasks.curate(recipe, store)
         captioned = tasks.caption(recipe, store)

@@ -27,7 +27,7 @@ from training.spec import Train
 class Part(BaseModel):
     """A section of a recipe: frozen, and a key that it does not know is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Augment(Part):
@@ -127,9 +127,11 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     try:
         text = path.read_text()
     except FileNotFoundError:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], n=3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
-        raise RecipeError(f"there is no recipe {path}{hint}") from None
+        others = {p.name: str(p) for folder in (Path("recipes"), path.parent) for p in sorted(folder.glob("*.yaml"))}
+        near = difflib.get_close_matches(path.name, others, n=1, cutoff=0.7)
+        there = ", ".join(others.values())
+        hint = f"did you mean {others[near[0]]}?" if near else f"there are {there}" if there else "write its path"
+        raise RecipeError(f"there is no recipe {path}; {hint}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} cannot be read as a recipe: {error}") from None
     try:
@@ -140,16 +142,31 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"{path}: a recipe is a mapping with at least `name:` and `pictures:`")
     for change in changes:
         apply_change(value, change)
-    return check(value, str(path))
+    return check(value, str(path), changes)
 
 
-def check(value: dict[str, Any], where: str) -> Recipe:
-    """A recipe from plain values; `RecipeError` lists every mistake with its path and what is known there."""
+def check(value: dict[str, Any], where: str, changes: Sequence[str] = ()) -> Recipe:
+    """A recipe from plain values; `RecipeError` lists every mistake with its path and what is known there.
+
+    ``where`` is the file that is to blame, unless one of the ``changes`` to it is.
+    """
     try:
         return Recipe.model_validate(value)
     except ValidationError as error:
         lines = explain(error, Recipe).splitlines()
-        raise RecipeError("\n".join(f"{where}: {suggest(line)}" for line in lines)) from None
+        raise RecipeError("\n".join(f"{blamed(line, where, changes)}: {suggest(line)}" for line in lines)) from None
+
+
+def blamed(line: str, where: str, changes: Sequence[str]) -> str:
+    """Whose mistake a line of `core.block.explain` tells: the change's that set this key, or the file's, or both's."""
+    path = line.partition(":")[0]
+    for change in changes:
+        key = change.partition("=")[0]
+        if f"{path}.".startswith(f"{key}."):
+            return f"the change {change!r}"
+        if f"{key}.".startswith(f"{path}."):
+            return f"{where} with {change!r}"
+    return where
 
 
 def apply_change(value: dict[str, Any], change: str) -> None:
@@ -214,6 +231,13 @@ class _Loader(yaml.SafeLoader):
 _SCIENTIFIC = re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _SCIENTIFIC, list("-+0123456789"))
 
+PARTS: dict[str, type[BaseModel]] = {
+    "recipe": Recipe,
+    "split": Split,
+    "augment": Augment,
+    "train": Train,
+    "samples": Samples,
+}
 FAMILIES: dict[str, str] = {
     "source": "curation.source:Source",
     "filter": "curation.filter:Filter",

@@ -14,7 +14,7 @@ from augment.generator import Generator
 from augment.transform import Transform
 from captioning.caption import Captioned, caption
 from core.errors import DiskFull, NotEnoughData, TrainingFailed
-from core.progress import report
+from core.progress import report, say
 from core.snapshot import Snapshot
 from curation.curate import Curated, Ingested, curate, ingest
 from flows.home import Home
@@ -37,11 +37,6 @@ def open_store(recipe: Recipe) -> Store:
     if free < ROOM:
         raise DiskFull(f"{root} has {free >> 20} MB free; a run needs at least {ROOM >> 20} MB")
     return Store.open(Home.of(recipe.home).store(recipe.dataset or recipe.name))
-
-
-def say(words: str) -> None:
-    """One line to whoever watches: a wait, a word, not a piece of work."""
-    report(words, 0, 0)
 
 
 def read_pictures(recipe: Recipe, store: Store) -> Ingested:

@@ -39,7 +39,7 @@ def test_a_wrong_kind_and_a_wrong_key_are_told_with_what_is_known() -> None:
         transforms.parse("colour_skew")
     with pytest.raises(RecipeError, match="saturatoin: no such key; known here: .*saturation"):
         transforms.parse({"kind": "color_skew", "saturatoin": 0.5})
-    with pytest.raises(RecipeError, match="expected a kind of augment.transforms"):
+    with pytest.raises(RecipeError, match="expected a transform"):
         transforms.parse(3)
 
 

@@ -32,9 +32,12 @@ def test_every_recipe_that_we_ship_is_valid_and_survives_json(path: Path) -> Non
         (SMALLEST + "trian: {steps: 3}", r"trian: no such key; did you mean `train`"),
         (SMALLEST + "train: {steps: many}", r"train\.steps: .*integer"),
         (SMALLEST + "train: {steps: 0}", r"train\.steps: .*greater"),
-        (SMALLEST + "train: {adapter: lorra}", r"train\.adapter: .*no kind 'lorra'; known: .*lora"),
+        (
+            SMALLEST + "train: {adapter: lorra}",
+            r"train\.adapter: .*no adapter called 'lorra'; did you mean lora\? known: lora",
+        ),
         (SMALLEST + "train: {adapter: {kind: lora, ranck: 4}}", r"train\.adapter: .*ranck: no such key; .*rank"),
-        (SMALLEST + "filters: [resolution, blurr]", r"filters\.1: .*no kind 'blurr'"),
+        (SMALLEST + "filters: [resolution, blurr]", r"filters\.1: .*no filter called 'blurr'"),
         (SMALLEST + "name: twice", "name stands twice"),
         ("name: mine\n", "pictures: Field required"),
         (SMALLEST + "metrics: [prior_drift]", r"metrics: .*probe"),
@@ -51,7 +54,7 @@ def test_a_mistake_in_a_recipe_is_told_with_its_path_and_what_is_known(tmp_path:
 
 def test_a_recipe_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     written(tmp_path, SMALLEST)
-    with pytest.raises(RecipeError, match=r"there is no recipe .*mnie\.yaml; did you mean mine\.yaml"):
+    with pytest.raises(RecipeError, match=r"there is no recipe .*mnie\.yaml; did you mean .*mine\.yaml"):
         read_recipe(tmp_path / "mnie.yaml")
 
 
@@ -129,3 +132,25 @@ def test_the_schema_of_prefects_form_takes_recipes_long_and_short_and_refuses_a_
     with pytest.raises(jsonschema.ValidationError, match="stpes"):
         bad = {"name": "mine", "pictures": {"kind": "folder", "path": "x"}, "train": {"stpes": 3}}
         jsonschema.validate({"recipe": bad}, schema)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("train.stpes=3", "^the change 'train.stpes=3': train.stpes: no such key; did you mean `steps`"),
+        ("captioner.triger=x", "mine.yaml with 'captioner.triger=x': captioner: clip_tags: triger: no such key"),
+        ("filters=[sharp]", r"^the change 'filters=\[sharp\]': .* no filter called 'sharp'; did you mean sharpness"),
+    ],
+)
+def test_a_wrong_change_is_blamed_on_the_change(tmp_path: Path, change: str, said: str) -> None:
+    path = written(tmp_path, SMALLEST + "captioner: clip_tags\n")
+    with pytest.raises(RecipeError, match=said):
+        read_recipe(path, [change])
+
+
+def test_a_wrong_path_of_a_recipe_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    (tmp_path / "cats.yaml").write_text("")
+    with pytest.raises(RecipeError, match=r"did you mean .*cats\.yaml\?"):
+        read_recipe(tmp_path / "cast.yaml")
+    with pytest.raises(RecipeError, match=r"there are .*cats\.yaml"):
+        read_recipe(tmp_path / "something-else-entirely.yaml")

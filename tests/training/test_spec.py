@@ -19,7 +19,7 @@ def test_every_default_is_said_and_a_written_spec_reads_back() -> None:
         ({"step": 3}, "step"),
         ({"steps": 0}, "greater than or equal to 1"),
         ({"adapter": {"kind": "lora", "rnak": 4}}, "rnak: no such key; known here: alpha, convolutions, dropout, rank"),
-        ({"optimizer": "adam"}, "has no kind 'adam'; known: adamw"),
+        ({"optimizer": "adam"}, "no optimizer called 'adam'; did you mean adamw\\? known: adamw"),
         ({"caption_dropout": 1.5}, "less than or equal to 1"),
         ({"precision": "fp8"}, "precision"),
     ],
