@@ -117,7 +117,9 @@ def doctor(as_json: Json = False) -> None:
         console = Console(highlight=False)
         for finding in findings:
             mark = {"well": "[green]well[/]", "note": "[yellow]note[/]", "wrong": "[red]wrong[/]"}[finding.state]
-            console.print(f"{mark:>16}  [bold]{finding.what:<18}[/] {finding.words}", soft_wrap=True)
+            console.print(f"{mark:>16}  [bold]{finding.what:<18}[/] {escape(finding.words)}", soft_wrap=True)
+        wrong = sum(finding.state == "wrong" for finding in findings)
+        print("\nready: velatura run RECIPE" if not wrong else f"\nnot ready: {wrong} of these must be put right")
     if any(finding.state == "wrong" for finding in findings):
         raise typer.Exit(1)
 

@@ -1,5 +1,6 @@
 """What `velatura kinds` lists: the parts of a recipe, every family, its kinds, and the keys of each."""
 
+import importlib
 import inspect
 import json
 import re
@@ -92,7 +93,7 @@ def type_in_words(kind: Any) -> str:
 def told(found: dict[str, dict[str, dict[str, Any]]], console: Console, *, keys: bool) -> None:
     """Print kinds for people; ``keys``: with all that each can be told."""
     for name, members in found.items():
-        console.print(f"\n[bold]{name}[/]")
+        console.print(f"\n[bold]{name}[/]  {marked(purpose(name))}", soft_wrap=True)
         for kind, about in members.items():
             console.print(f"  [cyan]{kind:<22}[/] {marked(about['help'])}", soft_wrap=True)
             if not keys:
@@ -106,6 +107,14 @@ def told(found: dict[str, dict[str, dict[str, Any]]], console: Console, *, keys:
             console.print()
     if not keys:
         console.print("\n[dim]velatura kinds FAMILY tells what each of them can be told.[/]")
+
+
+def purpose(family: str) -> str:
+    """What a family is for: the first sentence of its folder."""
+    if family == RECIPE:
+        return "What a recipe says, section by section."
+    about = importlib.import_module(family_named(family).family).__doc__ or ""
+    return about.partition(". ")[0] + "."
 
 
 def marked(words: str) -> str:

@@ -1,5 +1,7 @@
 """What a run came to, in a few lines: what was kept and refused, what was learned, where things are."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -56,7 +58,8 @@ def in_words(outcome: Outcome) -> str:
         *data_lines(outcome),
         "",
         f"[bold]verdict[/]   [bold {colour}]{judgement.state}[/]  {escape(judgement.words)}",
-        f"          {figure(outcome, 'learning', 'probe/learning')}   {figure(outcome, 'gap', 'probe/gap')}",
+        f"          {figure(outcome, 'learning', 'probe/learning')}",
+        f"          {figure(outcome, 'gap', 'probe/gap')}{meaning_of_gap(outcome.judgement.figures)}",
         f"[bold]to do[/]     {escape(judgement.remedy)}",
         f"[bold]kept[/]      step {judgement.kept_step} of {judgement.last_step}"
         + (
@@ -93,6 +96,16 @@ def data_lines(outcome: Outcome) -> list[str]:
         f"          dataset {snapshot.tag}, manifest {snapshot.manifest[:12]}",
     ]
     return [*lines, *(f"          {escape(words)}" for words in (*ingested.notes, *curated.moved))]
+
+
+def meaning_of_gap(figures: Mapping[str, float]) -> str:
+    """The gap in words: how much better the training pictures are known than new ones."""
+    gap, low = figures.get("probe/gap"), figures.get("probe/gap_low")
+    if gap is None or low is None:
+        return ""
+    if low <= 0:
+        return ": it knows the pictures it was trained on no better than new ones, as far as can be told"
+    return f": on the pictures it was trained on it errs {1 - math.exp(-gap):.0%} less than on new ones"
 
 
 def figure(outcome: Outcome, name: str, key: str) -> str:

@@ -1,1 +1,1 @@
-"""Kinds of generator: pictures made from pictures by a detector or a model, many at a time."""
+"""New pictures made of pictures by a detector or a model, many at a time. One kind a file."""

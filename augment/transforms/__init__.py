@@ -1,1 +1,1 @@
-"""Kinds of transform: one picture in, one changed picture out, without a model."""
+"""Classic augmentation: one picture in, one changed picture out, without a model. One kind a file."""

@@ -1,1 +1,1 @@
-"""The families of base models, one file each; the file's name is the name that recipes use."""
+"""Base models by architecture; which one a `base:` is, its folder says. One kind a file."""

@@ -1,1 +1,1 @@
-"""Kinds of captioner: where the automatic caption of a picture comes from."""
+"""Where the automatic caption of a picture comes from; what a person wrote wins. One kind a file."""

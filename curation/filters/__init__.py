@@ -1,1 +1,1 @@
-"""What a picture is refused for: each file is one kind of filter. Contract: `curation/filter.py`."""
+"""What a picture is refused for. One kind a file."""

@@ -1,1 +1,1 @@
-"""Where pictures come from: each file is one kind of source. Contract: `curation/source.py`."""
+"""Where pictures come from; they are only read, never changed. One kind a file."""

@@ -1,1 +1,1 @@
-"""The measures, one file each; the file's name is the name that recipes use."""
+"""How it is measured whether the model has learned, copies or forgets. One kind a file."""

@@ -1,1 +1,1 @@
-"""What is trained: one kind per file; the file's name is the name that recipes use."""
+"""Which weights are trained. One kind a file."""

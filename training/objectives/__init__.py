@@ -1,1 +1,1 @@
-"""What the loss asks for: one kind per file; the file's name is the name that recipes use."""
+"""What the network is asked to predict, and how errors weigh. One kind a file."""
