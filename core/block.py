@@ -28,13 +28,7 @@ class Block(BaseModel):
     A kind is a subclass of that in a file of the folder; the file's name is the kind's name.
     """
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        protected_namespaces=(),
-        ignored_types=(cached_property,),
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), ignored_types=(cached_property,))
 
     family: ClassVar[str] = ""
     version: ClassVar[int] = 1

@@ -18,7 +18,7 @@ ENOUGH_GROUPS = 3
 class Split(BaseModel):
     """How a dataset is split. Another split is another choice: every group is then assigned anew."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     held_out: float = Field(default=0.2, ge=0, lt=1)
     """share of the groups that are not trained on"""

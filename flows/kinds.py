@@ -1,9 +1,12 @@
 """What `velatura kinds` lists: the parts of a recipe, every family, its kinds, and the keys of each."""
 
+import ast
 import importlib
 import inspect
 import json
 import re
+import textwrap
+from itertools import pairwise
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -48,15 +51,39 @@ def kinds_of(family: type[Block]) -> dict[str, dict[str, Any]]:
 def described(model: type[BaseModel]) -> dict[str, Any]:
     """What stands in a model's docstring, and its keys, as JSON can say it."""
     first, _, rest = inspect.cleandoc(model.__doc__ or "").partition("\n")
-    keys = {name: key_of(field) for name, field in model.model_fields.items()}
+    about = attribute_docstrings(model)
+    keys = {name: key_of(field, about.get(name, "")) for name, field in model.model_fields.items()}
     if issubclass(model, Block):
         return {"help": "", "about": f"{first}\n{rest}".strip(), "keys": keys}
     return {"help": first, "about": rest.strip(), "keys": keys}
 
 
-def key_of(field: FieldInfo) -> dict[str, Any]:
-    """One key of a kind."""
-    key: dict[str, Any] = {"type": type_in_words(field.annotation), "help": field.description or ""}
+def attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """The string below each field, inherited ones too.
+
+    Read only when somebody asks: pydantic would parse every class as it is made, and Python 3.11 fails at that where
+    another thread parses too ("AST constructor recursion depth mismatch"), as Prefect's do.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, BaseModel) and base not in (BaseModel, Block):
+            (body,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+            assert isinstance(body, ast.ClassDef)
+            for field, below in pairwise(body.body):
+                if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and text_of(below):
+                    found[ast.unparse(field.target)] = text_of(below)
+    return found
+
+
+def text_of(statement: ast.Expr) -> str:
+    """A bare string, or nothing."""
+    value = statement.value.value if isinstance(statement.value, ast.Constant) else ""
+    return inspect.cleandoc(value) if isinstance(value, str) else ""
+
+
+def key_of(field: FieldInfo, below: str) -> dict[str, Any]:
+    """One key of a kind; ``below``: the string under it."""
+    key: dict[str, Any] = {"type": type_in_words(field.annotation), "help": field.description or below}
     if not field.is_required():
         key["default"] = plain(field.get_default(call_default_factory=True))
     return key

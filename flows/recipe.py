@@ -27,7 +27,7 @@ from training.spec import Train
 class Part(BaseModel):
     """A section of a recipe: frozen, and a key that it does not know is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Augment(Part):

@@ -16,7 +16,7 @@ from training.schedule import Schedule
 class Train(BaseModel):
     """One training run. Steps are optimizer steps, said once; the number of epochs follows and is logged."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     adapter: Annotated[Adapter, Choice(Adapter)] = Field(default_factory=lambda: Adapter.parse("lora"))
     objective: Annotated[Objective, Choice(Objective)] = Field(default_factory=lambda: Objective.parse("epsilon"))

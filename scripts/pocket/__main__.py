@@ -39,7 +39,7 @@ def main() -> None:
         limited = given.minutes is not None or given.steps is not None
         return Budget(given.minutes if limited else MINUTES[stage], given.steps)
 
-    todo: dict[str, Callable[[], object]] = {
+    stage_of: dict[str, Callable[[], object]] = {
         "data": lambda: data.pictures,
         "tokenizer": lambda: tokenizer.make(data.concepts, given.work / "tokenizer"),
         "clip": lambda: clip.train(data, budget("clip")),
@@ -51,7 +51,7 @@ def main() -> None:
         "reading": lambda: reading.grids(given.out, given.work / "reading"),
     }
     for stage in given.stages or stages:
-        todo[stage]()
+        stage_of[stage]()
 
 
 main()
