@@ -23,10 +23,22 @@ def thumbnails(pictures: Sequence[Pixels], side: int) -> NDArray[np.uint8]:
 
 
 def pixel_distances(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Floats:
-    """(n, m) root mean square difference, 0 to 1."""
-    a, b = first.astype(np.float64) / 255, second.astype(np.float64) / 255
-    square = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
-    result: Floats = np.sqrt(np.maximum(square, 0) / max(1, a.shape[1]))
+    """(n, m) distance of `thumbnails` whatever their brightness and contrast: 0 the same, 1.41 unrelated, 2 inverted.
+
+    The distance between unit vectors, sqrt(2 - 2 r) with r the correlation of the pixels, each channel's mean taken
+    out. The plain difference of pixels would call every pale and blurred picture near to all others.
+    """
+    a, b = shapes(first), shapes(second)
+    result: Floats = np.sqrt(np.maximum(2 - 2 * (a @ b.T), 0))
+    return result
+
+
+def shapes(flat: NDArray[np.uint8]) -> Floats:
+    """(n, side * side * 3) as unit vectors without each channel's mean; zeros where a picture is of one colour."""
+    pixels = flat.reshape(len(flat), -1, 3).astype(np.float64)
+    centred = (pixels - pixels.mean(1, keepdims=True)).reshape(len(flat), -1)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    result: Floats = np.where(length > 1e-6, centred / np.maximum(length, 1e-6), 0)
     return result
 
 

@@ -271,7 +271,7 @@ def dataset_of(job: Job, store: Store, material: Material) -> Dataset:
             Refusal(code, some[0].reasons[0].words if some[0].reasons else "", len(some), shown(some[:4]))
             for code, some in sorted(refused.items())
         ),
-        duplicates=tuple(shown(some[:4]) for some in families.values() if len(some) > 1)[:SHOWN],
+        duplicates=tuple(shown(some[:4]) for some in [one for one in families.values() if len(one) > 1][:SHOWN]),
         pictures=shown(train[:SHOWN]),
     )
 
