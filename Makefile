@@ -8,7 +8,7 @@ DATA ?= velatura-data
 export DO_NOT_TRACK = true
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint check bench bench-demo bench-kills pocket clean
+.PHONY: help install demo test lint check bench bench-demo bench-kills bench-captions bench-augment bench-curation bench-ingest-kills fuzz pocket clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,13 +36,28 @@ lint: $(INSTALLED)
 
 check: lint test ## what CI runs: lint, types, tests
 
-bench: bench-demo bench-kills ## every figure of docs/benchmarks.md beside its goal
+bench: bench-demo bench-kills bench-captions bench-augment bench-curation bench-ingest-kills fuzz ## every figure of docs/benchmarks.md beside its goal
 
 bench-demo: $(INSTALLED) ## what the demo takes and learns, and what overfitting looks like beside it
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.demo
 
+bench-augment: $(INSTALLED) ## what transforms add to albumentations, and what a contact sheet of 1,000 takes
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.augment
+
 bench-kills: $(INSTALLED) ## kill -9 at random moments of the demo: does it end the same?
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.kills
+
+bench-curation: $(INSTALLED) ## what reading, searching and ingesting cost; PEERS=PYTHON times other tools too
+	$(BIN)/python -m benchmarks.curation $(if $(PEERS),--peers $(PEERS))
+
+bench-ingest-kills: $(INSTALLED) ## kill -9 at 30 random moments of an ingest, and four ingests at once
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.ingest_kills
+
+fuzz: $(INSTALLED) ## 200,000 damaged files: does one end, hang or leave the run?
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz
+
+bench-captions: $(INSTALLED) ## how right CLIP's tags are on OpenMoji, beside simpler rules, and what ranking costs
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.captions
 
 pocket: $(INSTALLED) ## train the pocket base again from public packages (hours on a CPU)
 	$(BIN)/python -m scripts.pocket

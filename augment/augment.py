@@ -1,22 +1,20 @@
 """The stage: every training picture through every block, once; derived records with lineage, pictures and captions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-
+from augment import models
+from augment.acceptance import Acceptance, Candidate, Inspector, judged
 from augment.generator import Generator
-from augment.maker import Made
-from augment.plan import Wanted, balanced, follow, plan
-from augment.png import png_of
+from augment.making import Workshop
+from augment.plan import Wanted, balanced, follow, is_parent, of_the_maker, plan, with_reasons
 from augment.transform import Transform
+from backbones.embedding import Embedder
 from core.caption import Caption
-from core.hashing import digest, sha256_of
-from core.pixels import Pixels, Read
+from core.hashing import digest
+from core.pixels import Read
 from core.progress import report
-from core.record import Reason, Record
-from core.seeding import generator
-from store.image import Image
+from core.record import Record
 from store.store import Store
 
 SHARD = 64
@@ -44,78 +42,80 @@ def augment(
     read: Read,
     *,
     share: float = 0.5,
+    acceptance: Acceptance | None = None,
+    inspector: Inspector | None = None,
 ) -> Augmented:
     """Bring the derived records in line with the training pictures, the blocks, ``copies`` of each, and ``seed``.
 
     Parents are kept, real pictures on the training side. Derived pictures are drawn less often where they would be
-    more than ``share`` of what training sees.
+    more than ``share`` of what training sees. What a model drew has to pass ``acceptance``, and the filters of real
+    pictures where there is an ``inspector``.
     """
     assert 0 <= share <= 1, f"share must lie between 0 and 1, not {share}"
+    acceptance = acceptance or Acceptance()
     records = store.records()
     captions = {record: caption.text for record, caption in store.captions().items()}
     wanted = plan(records, captions, blocks, copies, seed)
     known = {record.id: record for record in records if record.depth > 0}
     missing = [item for key, item in wanted.items() if key not in known]
-    seen = {(r.parent, r.sha256) for r in known.values() if r.id in wanted and not r.reasons}
+    seen = {(r.parent, r.sha256) for r in known.values() if r.id in wanted and not of_the_maker(r.reasons)}
+    imagining = any(isinstance(block, Generator) and block.imagines for block in blocks)
+    eyes = Embedder.named(acceptance.clip, store.cache("embeddings")) if imagining else None
+    workshop = Workshop(read, eyes, inspector, seen)
+    try:
+        fresh = _make(store, missing, workshop)
+        known.update({record.id: record for record in fresh})
+        derived = [follow(record, wanted.get(record.id)) for record in known.values()]
+        derived = _accepted(derived, wanted, [r for r in records if is_parent(r)], acceptance, workshop)
+    finally:
+        models.let_go()
+    derived = balanced(derived, records, share)
+    store.put_records(derived)
+    store.put_captions(caption_of(record, wanted[record.id]) for record in derived if record.id in wanted)
+    return _counted(derived, {record.id for record in fresh})
+
+
+def _make(store: Store, missing: Sequence[Wanted], workshop: Workshop) -> list[Record]:
     fresh: list[Record] = []
     for start in range(0, len(missing), SHARD):
         report("augmenting", start, len(missing))
-        made = made_of(missing[start : start + SHARD], read, seen)
-        store.put_images(image for _, image in made)
-        store.put_records(record for record, _ in made)
-        fresh += [record for record, _ in made]
+        made, images = workshop.made_of(missing[start : start + SHARD])
+        store.put_images(images)
+        store.put_records(made)
+        fresh += made
     report("augmenting", len(missing), len(missing))
-    known.update({record.id: record for record in fresh})
-    derived = balanced([follow(record, wanted.get(record.id)) for record in known.values()], records, share)
-    store.put_records(derived)
-    store.put_captions(caption_of(record, wanted[record.id]) for record in derived if record.id in wanted)
+    return fresh
+
+
+def _accepted(
+    derived: Sequence[Record],
+    wanted: Mapping[str, Wanted],
+    parents: Sequence[Record],
+    acceptance: Acceptance,
+    workshop: Workshop,
+) -> list[Record]:
+    """The same records; those that a model drew with the reasons why they are not trained on."""
+    candidates = [
+        Candidate(record, item.parent, caption_of(record, item).automatic, item.block.resembles)
+        for record in derived
+        if (item := wanted.get(record.id)) and isinstance(item.block, Generator) and item.block.imagines
+        if not of_the_maker(record.reasons)
+    ]
+    if not candidates or workshop.eyes is None:
+        return list(derived)
+    reasons = judged(candidates, parents, acceptance, workshop.eyes, workshop.read, workshop.inspector)
+    return [with_reasons(record, reasons.get(record.id, ())) for record in derived]
+
+
+def _counted(derived: Sequence[Record], fresh: set[str]) -> Augmented:
+    kept = [record.id for record in derived if record.verdict == "kept"]
+    made = sum(record in fresh for record in kept)
     return Augmented(
-        made=sum(not record.reasons for record in fresh),
-        unchanged=sum(record.verdict == "kept" for record in derived) - sum(not record.reasons for record in fresh),
+        made=made,
+        unchanged=len(kept) - made,
         removed=sum(record.verdict == "removed" for record in derived),
         refused=sum(record.verdict == "refused" for record in derived),
     )
-
-
-def made_of(items: Sequence[Wanted], read: Read, seen: set[tuple[str, str]]) -> list[tuple[Record, Image]]:
-    """Records and pictures of what is asked for. ``seen`` holds (parent, picture) and is added to."""
-    parents = {item.parent.id: item.parent for item in items}
-    pictures = {key: read(parent) for key, parent in parents.items()}
-    made: list[tuple[Record, Image]] = []
-    for item, what in zip(items, pixels_of(items, pictures), strict=True):
-        data = png_of(what.pixels)
-        height, width = what.pixels.shape[:2]
-        image = Image(sha256_of(data), data, "image/png", width, height)
-        parent = item.parent
-        record = parent.derive(
-            item.block, sha256=image.sha256, seed=item.seed, drawn=what.drawn, width=width, height=height
-        )
-        reason = what.refused
-        if reason is None and np.array_equal(what.pixels, pictures[parent.id]):
-            reason = Reason("unchanged", f"{item.block.kind} changed nothing: the picture equals its parent")
-        if reason is None and (parent.id, image.sha256) in seen:
-            reason = Reason("copy", f"{item.block.kind} made the same picture as another copy of this parent")
-        seen.add((parent.id, image.sha256))
-        record = replace(record, size=len(data))
-        made.append((record if reason is None else record.refuse(reason), image))
-    return made
-
-
-def pixels_of(items: Sequence[Wanted], pictures: Mapping[str, Pixels]) -> list[Made]:
-    """What the blocks make, in the order of ``items``; a generator gets all of its own at once."""
-    found: dict[int, Made] = {}
-    for block in {item.block.fingerprint: item.block for item in items}.values():
-        places = [at for at, item in enumerate(items) if item.block.fingerprint == block.fingerprint]
-        mine = [items[at] for at in places]
-        rngs = [generator(item.parent.id, block.fingerprint, item.seed) for item in mine]
-        if isinstance(block, Generator):
-            batch = [(item.parent, pictures[item.parent.id], item.caption) for item in mine]
-            made = block.generate(batch, rngs)
-        else:
-            assert isinstance(block, Transform), f"{block.kind} is neither a transform nor a generator"
-            made = [block.apply(pictures[item.parent.id], rng) for item, rng in zip(mine, rngs, strict=True)]
-        found.update(zip(places, made, strict=True))
-    return [found[at] for at in range(len(items))]
 
 
 def caption_of(record: Record, item: Wanted) -> Caption:

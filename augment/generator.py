@@ -16,6 +16,16 @@ Parent = tuple[Record, Pixels, str]
 class Generator(Maker, family="augment.generators"):
     """Works on many at a time because what it loads is heavy; each picture still depends on its own ``rng`` only."""
 
+    @property
+    def imagines(self) -> bool:
+        """Whether a model drew it, so that it has to pass the quality filters of real pictures."""
+        return False
+
+    @property
+    def resembles(self) -> bool:
+        """Whether it has to show what its parent shows, so that the two are compared (`augment.acceptance`)."""
+        return self.imagines
+
     @abstractmethod
     def generate(self, batch: Sequence[Parent], rngs: Sequence[np.random.Generator]) -> list[Made]:
         """One picture per parent, in order; the same whatever else is in the batch."""

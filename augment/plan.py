@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from augment.acceptance import PREFIX
 from augment.maker import Maker
-from core.record import Record
+from core.marks import REGULARISATION, never_held_out
+from core.record import Reason, Record
 from core.seeding import seed_of
 
 
@@ -21,7 +23,8 @@ class Wanted:
 
 def is_parent(record: Record) -> bool:
     """Only real pictures that are trained on: what is made of a held-out one would leak, of a made one degrade."""
-    return record.verdict == "kept" and record.depth == 0 and record.split == "train"
+    real = record.depth == 0 and not never_held_out(record.tags)
+    return record.verdict == "kept" and real and record.split == "train"
 
 
 def plan(
@@ -45,17 +48,27 @@ def id_of(item: Wanted) -> str:
     return item.parent.derive(item.block, sha256="", seed=item.seed, drawn={}, width=0, height=0).id
 
 
+def of_the_maker(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """The reasons that the block itself gave; those of acceptance are found anew, a parent's are curation's."""
+    return tuple(reason for reason in reasons if reason.code != "parent" and not reason.code.startswith(PREFIX))
+
+
+def with_reasons(record: Record, more: tuple[Reason, ...]) -> Record:
+    """The record with more reasons; refused if there are any, unless it was removed."""
+    return record.refuse(*more) if more and record.verdict != "removed" else record
+
+
 def follow(record: Record, item: Wanted | None) -> Record:
     """The derived record as it should stand: removed if nobody asks for it, otherwise in its parent's group."""
     if item is None:
         return replace(record, verdict="removed")
     parent = item.parent
-    reasons = tuple(reason for reason in record.reasons if reason.code != "parent")  # curation's, while it was away
+    reasons = of_the_maker(record.reasons)
     return replace(
         record,
         reasons=reasons,
         group=parent.group,
-        tags=parent.tags,
+        tags=item.block.tags(parent.tags),
         weight=parent.weight,
         split="train",
         verdict="refused" if reasons else "kept",
@@ -63,9 +76,13 @@ def follow(record: Record, item: Wanted | None) -> Record:
 
 
 def balanced(derived: Sequence[Record], records: Iterable[Record], share: float) -> list[Record]:
-    """Derived records with weights lowered so far that together they are at most ``share`` of what is drawn."""
+    """Derived records with weights lowered so far that together they are at most ``share`` of what is drawn.
+
+    Pictures of regularisation are drawn beside the others, so they take nothing of that share.
+    """
     real = sum(record.weight for record in records if is_parent(record))
-    made = sum(record.weight for record in derived if record.verdict == "kept")
+    drawn = {record.id for record in derived if record.verdict == "kept" and REGULARISATION not in record.tags}
+    made = sum(record.weight for record in derived if record.id in drawn)
     allowed = real * share / (1 - share) if share < 1 else made
     factor = round(min(1.0, allowed / made), 6) if made else 1.0
-    return [replace(record, weight=record.weight * factor) for record in derived]
+    return [replace(r, weight=r.weight if REGULARISATION in r.tags else r.weight * factor) for r in derived]

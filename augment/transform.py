@@ -13,3 +13,7 @@ class Transform(Maker, family="augment.transforms"):
 
     @abstractmethod
     def apply(self, image: Pixels, rng: np.random.Generator) -> Made: ...
+
+    def apply_to(self, image: Pixels, caption: str, rng: np.random.Generator) -> Made:  # noqa: ARG002
+        """The same, for kinds that look at what is said of the picture."""
+        return self.apply(image, rng)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -13,11 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backbones.adapter_files import attach_file, detach_file
+from backbones.adapter_files import hash_of, tuning_from
 from backbones.folder import fingerprint_of, sha256_of_part
 from backbones.pieces import pieces
 from backbones.sampling import denoise
-from core.hashing import digest, sha256_of_file
+from backbones.tuning import Tuning
+from backbones.words import LearnedWord
+from core.errors import RecipeError
+from core.hashing import digest
 from core.pixels import Pixels
 
 Part = Literal["vae", "text", "network"]
@@ -53,11 +56,21 @@ class Backbone(ABC):
     """as kohya's files call it: ``sd_v1``"""
     parts: ClassVar[dict[Part, tuple[str, ...]]]
     """which of the folder's parts make up each fingerprint"""
-    _applied: tuple[str, ...] = ()
+    _applied: tuple[Tuning, str, str] | None = None
 
     @abstractmethod
     def encode_text(self, texts: Sequence[str]) -> Conditioning:
         """Text states, padded to the tokenizer's own length; a longer text is cut there."""
+
+    def text_states(self, texts: Sequence[str]) -> Conditioning:  # noqa: ARG002
+        """As `encode_text`, all at once, and gradients flow: for what trains words or the text encoder."""
+        raise RecipeError(
+            f"words and text encoders are not trained for {self.architecture} yet; train the network only"
+        )
+
+    def tokens_of(self, words: str) -> list[int]:
+        """Numbers of the tokens that some words are, without those of begin and end."""
+        raise RecipeError(f"{words!r}: learned words are not made for {self.architecture} yet")
 
     @abstractmethod
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
@@ -78,12 +91,18 @@ class Backbone(ABC):
         if part not in self._fingerprints:
             self._fingerprints[part] = fingerprint_of(self.folder, self.parts[part])
         base = self._fingerprints[part]
-        tuned = {"vae": False, "text": self._text_tuned, "network": True}[part]
-        return digest(base, *self._applied, length=32) if self._applied and tuned else base
+        tuned = {"vae": False, "text": self.words_tuned, "network": True}[part]
+        return digest(base, *self._applied[1:], length=32) if self._applied and tuned else base
 
     @property
-    def _text_tuned(self) -> bool:
-        return any(getattr(encoder, "peft_config", None) for encoder in self.text_encoders.values())
+    def words_tuned(self) -> bool:
+        """Whether the text encoder speaks otherwise than the base's: text states that were kept do not hold then."""
+        return any(tuning.words for tuning in self.tunings)
+
+    @cached_property
+    def tunings(self) -> list[Tuning]:
+        """All that sits on the base now, trained or applied."""
+        return []
 
     @property
     def base_sha256(self) -> str:
@@ -136,23 +155,42 @@ class Backbone(ABC):
     @contextmanager
     def untuned(self) -> Iterator[None]:
         """Within it the base answers as it was, whatever adapter is on it (trained or applied)."""
-        tuned: list[Any] = [m for m in (self.network, *self.text_encoders.values()) if getattr(m, "peft_config", None)]
-        for module in tuned:
-            module.disable_adapters()
+        with ExitStack() as stack:
+            for tuning in self.tunings:
+                stack.enter_context(tuning.off())
+            yield
+
+    @contextmanager
+    def tuned_by(self, tuning: Tuning) -> Iterator[None]:
+        """Within it the tuning counts as sitting on the base; at the end it is removed."""
+        self.tunings.append(tuning)
         try:
             yield
         finally:
-            for module in tuned:
-                module.enable_adapters()
+            self.drop(tuning)
+
+    def drop(self, tuning: Tuning) -> None:
+        """Take a tuning off for good."""
+        self.tunings.remove(tuning)
+        tuning.remove()
+
+    def learn_word(self, word: str, vectors: Tensor) -> LearnedWord:  # noqa: ARG002
+        """Let the vectors (n, width) stand for a word from now on; the caller keeps the tuning and removes it."""
+        raise RecipeError(f"{word!r}: learned words are not made for {self.architecture} yet")
 
     def apply_adapter(self, file: Path, strength: float = 1.0) -> None:
-        """Put a LoRA file (kohya's or diffusers' layout) on the network and text encoders, in place of the last one."""
+        """Put an adapter on the network and text encoders, in place of the last one applied.
+
+        LoRA in kohya's or diffusers' layout, LyCORIS's kinds, an embedding, a hypernetwork, a whole checkpoint (one
+        file or a diffusers folder).
+        """
         self.remove_adapter()
-        attach_file(self.pipeline, Path(file), strength)
-        self._applied = (sha256_of_file(Path(file)), repr(float(strength)))
+        tuning = tuning_from(self, Path(file), strength)
+        self.tunings.append(tuning)
+        self._applied = (tuning, hash_of(Path(file)), repr(float(strength)))
 
     def remove_adapter(self) -> None:
         """Take off what `apply_adapter` put on."""
-        if self._applied:
-            detach_file(self.pipeline)
-            self._applied = ()
+        if self._applied is not None:
+            self.drop(self._applied[0])
+            self._applied = None

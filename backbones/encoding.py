@@ -9,6 +9,7 @@ from torch import Tensor
 
 from backbones.backbone import Backbone, Conditioning
 from backbones.clip import Clip, Vectors
+from backbones.embedding import Embedder
 from core.cache import Array, Cache, remembered
 from core.hashing import digest
 from core.pixels import Pixels, Read
@@ -35,7 +36,7 @@ def latents(
 ) -> dict[str, Tensor]:
     """Latents (c, h, w) by record id, of pictures fitted to ``resolution`` on both sides."""
     vae = backbone.fingerprint("vae")
-    keys = [digest("latent", record.sha256, "fit", FIT, resolution, vae, length=32) for record in records]
+    keys = [digest("latent", record.pixels_key, "fit", FIT, resolution, vae, length=32) for record in records]
     done = 0
 
     def make(positions: list[int]) -> list[Array]:
@@ -68,13 +69,7 @@ def conditionings(backbone: Backbone, texts: Iterable[str], cache: Cache) -> dic
 
 def embeddings(clip: Clip, records: Sequence[Record], read: Read, cache: Cache) -> Vectors:
     """CLIP vectors (n, d) of records, in their order."""
-    keys = [digest("embedding", record.sha256, clip.fingerprint, length=32) for record in records]
-
-    def make(positions: list[int]) -> list[Array]:
-        return list(clip.embed_pictures([read(records[position]) for position in positions]))
-
-    arrays = remembered(cache, keys, make)
-    return np.stack(arrays).astype(np.float32) if arrays else np.zeros((0, 0), dtype=np.float32)
+    return Embedder.of(clip, cache).pictures(records, read)
 
 
 def _tensor(array: Array) -> Tensor:

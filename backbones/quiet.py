@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import warnings
 
 
@@ -11,6 +12,8 @@ def offline_and_quiet() -> None:
     os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if (loaded := sys.modules.get("huggingface_hub.constants")) is not None:
+        vars(loaded)["HF_HUB_OFFLINE"] = True  # it has read the environment already, and would try ten times
     for name in ("open_clip", "bitsandbytes", "kernels"):
         logging.getLogger(name).setLevel(logging.ERROR)
     import diffusers.utils.logging as diffusers_logging

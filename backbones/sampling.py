@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -26,26 +27,54 @@ def denoise(
     backbone: Backbone, prompts: Sequence[str], seeds: Sequence[int], *, steps: int, guidance: float, negative: str
 ) -> Tensor:
     """Latents (n, c, h, w) of one sample per prompt and seed."""
+    assert len(prompts) == len(seeds), f"{len(prompts)} prompts but {len(seeds)} seeds"
+    scheduler = scheduler_of(backbone, steps)
+    done = []
+    with evaluating(backbone):
+        for some in pieces(list(zip(prompts, seeds, strict=True)), backbone.device, 8):
+            texts = [prompt for prompt, _ in some]
+            x_t = first_noise(backbone, [seed for _, seed in some]).to(backbone.device)
+            done.append(walk(backbone, scheduler, scheduler.timesteps, x_t, texts, guidance, negative))
+    return torch.cat(done)
+
+
+def scheduler_of(backbone: Backbone, steps: int) -> Any:
+    """DDIM over ``steps`` of the base's own timesteps; it keeps nothing from one sample to the next."""
     from diffusers import DDIMScheduler
 
-    assert len(prompts) == len(seeds), f"{len(prompts)} prompts but {len(seeds)} seeds"
+    scheduler = DDIMScheduler.from_config(backbone.scheduler_config, clip_sample=False)
+    scheduler.set_timesteps(steps, device=backbone.device)
+    return scheduler
+
+
+def walk(
+    backbone: Backbone,
+    scheduler: Any,
+    timesteps: Tensor,
+    x_t: Tensor,
+    texts: Sequence[str],
+    guidance: float,
+    negative: str,
+) -> Tensor:
+    """Noisy latents (n, c, h, w) down the ``timesteps``, one text for each; guidance 1 asks the network once a step."""
+    guided = guidance != 1.0
+    conditioning = backbone.encode_text([negative] * len(texts) + list(texts) if guided else texts)
+    for t in timesteps:
+        both = torch.cat([x_t, x_t]) if guided else x_t
+        predicted = backbone.predict(both, t.expand(len(both)), conditioning).float()
+        if guided:
+            without, with_text = predicted.chunk(2)
+            predicted = without + guidance * (with_text - without)
+        x_t = scheduler.step(predicted, t, x_t, return_dict=False)[0]
+    return x_t
+
+
+@contextmanager
+def evaluating(backbone: Backbone) -> Iterator[None]:
+    """Within it the network is not training: dropout is off."""
     training = backbone.network.training
     backbone.network.eval()
-    guided = guidance != 1.0
-    done = []
-    for some in pieces(list(zip(prompts, seeds, strict=True)), backbone.device, 8):
-        scheduler = DDIMScheduler.from_config(backbone.scheduler_config, clip_sample=False)
-        scheduler.set_timesteps(steps, device=backbone.device)
-        texts = [prompt for prompt, _ in some]
-        conditioning = backbone.encode_text([negative] * len(some) + texts if guided else texts)
-        x_t = first_noise(backbone, [seed for _, seed in some]).to(backbone.device)
-        for t in scheduler.timesteps:
-            both = torch.cat([x_t, x_t]) if guided else x_t
-            predicted = backbone.predict(both, t.expand(len(both)), conditioning).float()
-            if guided:
-                without, with_text = predicted.chunk(2)
-                predicted = without + guidance * (with_text - without)
-            x_t = scheduler.step(predicted, t, x_t, return_dict=False)[0]
-        done.append(x_t)
-    backbone.network.train(training)
-    return torch.cat(done)
+    try:
+        yield
+    finally:
+        backbone.network.train(training)

@@ -1,14 +1,26 @@
 """The contract of a captioner: records in, one automatic caption for each out."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from core.block import Block
+from core.block import Block, Choice
 from core.cache import Cache
 from core.caption import Caption
 from core.pixels import Read
 from core.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A picture that a person has captioned: what is right is known of it."""
+
+    record: Record
+    said: str
+    """the person's words"""
+    tags: tuple[str, ...] = ()
+    """what the automatic caption had said before"""
 
 
 @dataclass(frozen=True)
@@ -18,8 +30,10 @@ class Batch:
     records: Sequence[Record]
     read: Read
     cache: Cache
-    sidecars: Mapping[str, str] = field(default_factory=dict)
-    """what a person says, by record id; it wins over whatever is written here"""
+    reviews: Sequence[Review] = field(default=())
+    """of the whole set, whatever part of it ``records`` is: to learn from, not to caption"""
+    base: str = "pocket"
+    """for which base: its tokenizer says how long a caption may be"""
 
 
 class Captioner(Block, family="captioning.captioners"):
@@ -37,3 +51,15 @@ class Captioner(Block, family="captioning.captioners"):
     @abstractmethod
     def captions(self, batch: Batch) -> list[Caption]:
         """One caption per record, in order; the same whatever else is in the batch."""
+
+
+class Part(Choice):
+    """A captioner within a captioner. Its schema names the kinds only: it would contain itself for ever."""
+
+    def __init__(self) -> None:
+        super().__init__(Captioner)
+
+    def __get_pydantic_json_schema__(self, schema: object, handler: object) -> dict[str, Any]:
+        kinds = self.family.kinds()
+        kind = {"properties": {"kind": {"enum": kinds}}, "required": ["kind"], "type": "object"}
+        return {"title": "Captioner", "anyOf": [{"enum": kinds, "type": "string"}, kind]}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ class Facet(BaseModel):
     """what is said of a picture that has no answer"""
     threshold: float = Field(0.95, ge=0, le=1)
     """score from which a phrase is said"""
+    fits: float = Field(0.1, ge=0, le=1)
+    """the same of an open facet for a CLIP that was trained with a sigmoid (SigLIP), which says low numbers"""
     most: int = Field(1, ge=1)
     """how many of its phrases a caption gets"""
     joined: str = ", "
@@ -58,7 +61,12 @@ class Facet(BaseModel):
         if self.exclusive and not self.null:
             raise ValueError("an exclusive facet needs `null:`, what is said if no answer fits")
 
-    @property
+    @cached_property
+    def answers(self) -> frozenset[str]:
+        """What its phrases say."""
+        return frozenset(phrase.say for phrase in self.phrases)
+
+    @cached_property
     def fingerprint(self) -> str:
         """Follows from all of it, in order."""
         return digest("facet", self.model_dump(mode="json"))
@@ -68,7 +76,7 @@ def vocabulary(where: str) -> dict[str, Facet]:
     """``"default"``, or the default with what the YAML file ``where`` says beside it.
 
     In the file, a facet that is a list adds phrases to ours (or makes a new open facet); a mapping with ``phrases:``
-    replaces it.
+    replaces it. `docs/captions.md` shows such a file.
     """
     facets = {path.stem: _facet(path.stem, _read(path), path) for path in sorted(DEFAULT.glob("*.yaml"))}
     if where == "default":

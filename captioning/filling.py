@@ -7,6 +7,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 PART = re.compile(r"\[([^\[\]]*)\]")
 PLACE = re.compile(r"\{(an? )?([a-z_]+(?:\|[a-z_]+)*)\}")
@@ -24,9 +25,10 @@ def check(template: str, known: Iterable[str]) -> None:
         raise ValueError(f"template: a {left[0]!r} that is not part of {{word}} or [optional part], in {template!r}")
 
 
-def places(template: str) -> set[str]:
+@lru_cache(maxsize=256)
+def places(template: str) -> frozenset[str]:
     """The names that the template asks for."""
-    return {name for place in PLACE.finditer(template) for name in place[2].split("|")}
+    return frozenset(name for place in PLACE.finditer(template) for name in place[2].split("|"))
 
 
 def with_article(words: str) -> str:

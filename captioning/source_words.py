@@ -3,6 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
+from core.marks import REGULARISATION, shown
 from core.record import Record
 
 NAMES = ("trigger", "class_word", "name", "folder")
@@ -33,11 +34,14 @@ def words_in(name: str) -> str:
 
 
 def source_words(record: Record, trigger: str, class_word: str) -> dict[str, str]:
-    """The words for a template; without a class word in the recipe the source's tags stand for it."""
+    """The words for a template; without a class word in the recipe the source's tags stand for it.
+
+    A regularisation picture has no trigger: it shows the class without the subject.
+    """
     folder = PurePosixPath(record.name).parent.name
     return {
-        "trigger": trigger,
-        "class_word": class_word or ", ".join(record.tags),
+        "trigger": "" if REGULARISATION in record.tags else trigger,
+        "class_word": class_word or ", ".join(shown(record.tags)),
         "name": words_in(record.name),
         "folder": words_in(f"{folder}.x") if folder else "",
     }

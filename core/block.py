@@ -128,11 +128,26 @@ class Choice:
     def __get_pydantic_json_schema__(self, schema: object, handler: object) -> dict[str, Any]:
         kinds: list[dict[str, Any]] = [{"type": "string", "enum": self.family.kinds()}]  # a bare name: all defaults
         for kind in self.family.kinds():
-            fields = self.family.of_kind(kind).model_json_schema()
+            fields = inlined(self.family.of_kind(kind).model_json_schema())
             fields["properties"] = {"kind": {"const": kind, "type": "string"}, **fields.get("properties", {})}
             fields["required"] = ["kind", *fields.get("required", [])]
             kinds.append(fields)
         return {"title": self.family.__name__, "anyOf": kinds}
+
+
+def inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same without ``$defs``: what they name stands where it is used, or a larger schema would lose them."""
+    named = schema.pop("$defs", {})
+
+    def put_in(part: Any) -> Any:
+        if isinstance(part, dict):
+            name = str(part.get("$ref", "")).removeprefix("#/$defs/")
+            rest = {key: put_in(item) for key, item in part.items() if key != "$ref" or name not in named}
+            return {**put_in(named[name]), **rest} if name in named else rest
+        return [put_in(item) for item in part] if isinstance(part, list) else part
+
+    whole: dict[str, Any] = put_in(schema)
+    return whole
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -10,6 +10,7 @@
 | `StoreError` | the store is locked, full, or not one of ours |
 | `DiskFull` | there is no room left for what has to be written |
 | `TrainingFailed` | the trainer stopped before its last step: non-finite loss, killed, out of memory |
+| `ExportError` | the folder that is named for an export holds something, or cannot be written |
 | `NotEnoughData` | too few pictures were left for what was asked |
 """
 
@@ -48,6 +49,10 @@ class DiskFull(VelaturaError):
 
 class TrainingFailed(VelaturaError):
     """The trainer stopped before its last step; says at which, why, and what was kept."""
+
+
+class ExportError(VelaturaError):
+    """The folder that was named for an export cannot be used; nothing in it was touched."""
 
 
 class NotEnoughData(VelaturaError):

@@ -69,6 +69,11 @@ class Record:
     verdict: Verdict = "kept"
     reasons: tuple[Reason, ...] = ()
 
+    @property
+    def pixels_key(self) -> str:
+        """What its pixels follow from: the bytes, and how they are read."""
+        return f"{self.sha256} {self.drawn.get('reading', '')}".rstrip()
+
     @staticmethod
     def id_of(source: str, name: str, sha256: str) -> str:
         """The id of a real picture."""

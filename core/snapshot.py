@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.caption import Caption
 from core.hashing import digest_of_lines, sha256_of
+from core.marks import is_mark
 from core.record import Record
 
 
@@ -21,14 +22,20 @@ class Snapshot:
     held_out: int
     """how many of them are held out"""
     manifest: str
-    """SHA-256 over the sorted (id, content hash, caption, split): the same data has the same manifest"""
+    """SHA-256 over the sorted (id, content hash, caption, split, and any weight and use): the same for the same data"""
 
 
 def manifest_of(records: Iterable[Record], captions: dict[str, Caption]) -> str:
     """The manifest hash of the kept records: hex SHA-256 over their sorted lines."""
     lines = sorted(
-        f"{r.id}|{r.sha256}|{sha256_of((captions[r.id].text if r.id in captions else '').encode())}|{r.split}"
+        f"{r.id}|{r.sha256}|{sha256_of((captions[r.id].text if r.id in captions else '').encode())}|{r.split}{_use(r)}"
         for r in records
         if r.verdict == "kept"
     )
     return digest_of_lines(lines)
+
+
+def _use(record: Record) -> str:
+    """How often it is drawn and what for; empty for an ordinary picture."""
+    marks = sorted(tag for tag in record.tags if is_mark(tag))
+    return f"|{record.weight!r}|{'|'.join(marks)}" if marks or record.weight != 1 else ""

@@ -4,20 +4,26 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from core.caption import Caption
+from core.marks import REGULARISATION
 from core.pixels import Pixels
 from core.progress import report
 from core.record import Reason, Record
-from curation.decode import MAX_PIXELS, WHITE, Matte, decode
+from curation.decode import decode
 from curation.duplicates import near_duplicates
 from curation.filter import Batch, Filter
+from curation.hamming import Pairs
 from curation.ingest import Ingested, ingest
+from curation.reading import Reading
 from curation.records import back, set_aside
 from curation.splits import Split, assign
 from store.store import Store
 
 __all__ = ["Curated", "Ingested", "curate", "ingest"]
 
+DEFAULT = Reading()
 LABEL = "judging pictures"
 NOT_NAMED = Reason("source_not_named", "its source is no longer one that pictures are taken from")
 
@@ -40,6 +46,8 @@ class Curated:
     """words about pictures that are no longer held out"""
     changed: int
     """records that are not as they were before"""
+    regularisation: int = 0
+    """kept pictures that say what the class looks like; they are not trained on as others are"""
 
 
 def curate(
@@ -48,8 +56,7 @@ def curate(
     split: Split,
     *,
     sources: Collection[str] = (),
-    matte: Matte = WHITE,
-    max_pixels: int = MAX_PIXELS,
+    reading: Reading = DEFAULT,
 ) -> Curated:
     """Judge, group and split all pictures, and write that in one go.
 
@@ -63,14 +70,15 @@ def curate(
     report(LABEL, 0, len(real))
 
     def read(record: Record) -> Pixels:
-        return decode(store.image(record.sha256), matte=matte, max_pixels=max_pixels).pixels
+        return decode(store.image(record.sha256), matte=reading.matte, max_pixels=reading.max_pixels).pixels
 
     cache = store.cache("embeddings")
     present = [record for record in real if record.width and record.verdict != "removed"]
-    reasons = judged(Batch([_with_caption(r, captions) for r in present], read, cache), filters)
-    real = [_with_verdict(record, reasons[record.id]) if record.id in reasons else record for record in real]
+    reasons, scores = judged(Batch([_with_caption(r, captions) for r in present], read, cache), filters)
+    real = [_with_verdict(_scored(r, scores), reasons[r.id]) if r.id in reasons else r for r in real]
     decoded = [record for record in real if record.width]
-    places, moved = assign(decoded, near_duplicates(decoded, split.alike, read, cache), split)
+    alike = np.concatenate((near_duplicates(decoded, split.alike, read, cache), of_one_file(decoded)))
+    places, moved = assign(decoded, alike, split)
     placed = {
         record.id: replace(
             record,
@@ -88,16 +96,36 @@ def curate(
     return _curated([after[record.id] for record in real], moved, changed)
 
 
-def judged(batch: Batch, filters: Sequence[Filter]) -> dict[str, list[Reason]]:
-    """Every record's reasons for being refused; none: it is kept."""
+def of_one_file(records: Sequence[Record]) -> Pairs:
+    """Each later frame of an animated picture with its first one: they belong together, however unlike they look."""
+    positions = {record.id: at for at, record in enumerate(records)}
+    firsts = ((positions.get(str(record.drawn.get("first", ""))), at) for at, record in enumerate(records))
+    return np.array([(first, at) for first, at in firsts if first is not None], np.int64).reshape(-1, 2)
+
+
+Scores = Mapping[str, Mapping[str, float]]
+"""by record id and name"""
+
+
+def judged(batch: Batch, filters: Sequence[Filter]) -> tuple[dict[str, list[Reason]], Scores]:
+    """Every record's reasons for being refused (none: it is kept), and the scores that filters gave on the way."""
     reasons: dict[str, list[Reason]] = {record.id: [] for record in batch.records}
+    scores: dict[str, dict[str, float]] = {}
     for one in sorted(filters, key=lambda one: one.whole):
         seen = [record for record in batch.records if not (one.whole and reasons[record.id])]
         lacking = next((r for r in seen if not r.quality.keys() >= set(one.scores)), None)
         assert lacking is None, f"{lacking} was ingested without {one.kind}: give ingest the same filters"
+        given = one.score(replace(batch, records=seen))
+        for id_, those in given.items():
+            scores.setdefault(id_, {}).update(those)
+        seen = [_scored(record, given) for record in seen] if given else seen
         for id_, reason in one.judge(replace(batch, records=seen)).items():
             reasons[id_].append(reason)
-    return reasons
+    return reasons, scores
+
+
+def _scored(record: Record, scores: Scores) -> Record:
+    return replace(record, quality={**record.quality, **scores[record.id]}) if record.id in scores else record
 
 
 def _of_source(record: Record, sources: Collection[str]) -> Record:
@@ -147,4 +175,5 @@ def _curated(real: Sequence[Record], moved: Sequence[str], changed: int) -> Cura
         held_out_groups=len({record.group for record in held}),
         moved=tuple(moved),
         changed=changed,
+        regularisation=sum(REGULARISATION in record.tags for record in kept),
     )

@@ -5,11 +5,14 @@ The header is read first: nothing is unpacked before format, size and ratio are 
 - samples wider than 8 bits are scaled by their real range (`curation/samples.py`), never cut off;
 - an ICC profile is applied (to sRGB, relative colorimetric), CMYK and Lab included; a broken profile is ignored;
 - alpha (channel, palette or colour key) is laid onto ``matte``, and kept as a mask;
-- the EXIF orientation is applied; of an animated picture or a file of many pages the first frame is taken.
+- the EXIF orientation is applied; of an animated picture or a file of many pages the first frame is taken
+  (`curation/frames.py` gives the others).
 """
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -20,13 +23,14 @@ from PIL import Image, UnidentifiedImageError
 from core.pixels import Pixels
 from core.record import Reason
 from curation import colour, formats, samples
+from curation.png_rows import lacks_rows
 
 Mask = NDArray[np.uint8]
 """(height, width) opacity: 0 = nothing is there, 255 = all of it is"""
 Matte = tuple[int, int, int]
 """the sRGB colour that shows where a picture is transparent"""
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same bytes begin to give other pixels: every picture is then read again."""
 WHITE: Matte = (255, 255, 255)
 MAX_PIXELS = 100_000_000
@@ -46,6 +50,8 @@ class Decoded:
     width: int
     height: int
     media_type: str
+    num_frames: int = 1
+    """of an animated picture; the pages of a document and the views of a stereo picture do not count"""
 
 
 class Undecodable(Exception):
@@ -56,18 +62,40 @@ class Undecodable(Exception):
         self.reason = Reason(code, words)
 
 
-def decode(data: bytes, *, matte: Matte = WHITE, max_pixels: int = MAX_PIXELS) -> Decoded:
-    """The pixels of a picture file.
+def decode(data: bytes, *, matte: Matte = WHITE, max_pixels: int = MAX_PIXELS, padded: bool = False) -> Decoded:
+    """The pixels of a picture file. ``padded``: they may have an unused byte each, so that Pillow need not copy them.
 
     Codes of refusal: ``empty``, ``not_a_picture``, ``unsupported_format``, ``too_many_pixels``, ``bomb``,
     ``truncated``, ``damaged``, ``too_much_memory``.
     """
+    with refusing(data, max_pixels), header(data, max_pixels) as image:
+        media_type, num_frames = formats.media_type(image), formats.num_frames(image)
+        pixels, alpha = fast_jpeg(data, image, padded), None
+        if pixels is None:
+            pixels, alpha = unpacked(image, len(data), max_pixels)
+            if image.format == "PNG" and not pixels[-1].any() and lacks_rows(data):  # black rows are seldom
+                raise Undecodable("truncated", "it is a PNG with fewer rows than its header says")
+        elif profile := image.info.get("icc_profile"):
+            pixels = np.asarray(colour.with_profile(Image.fromarray(pixels), profile))
+        if alpha is not None:
+            pixels = over(pixels, alpha, matte)
+        orientation = formats.orientation(image)
+        if not padded or orientation != 1:
+            pixels = np.ascontiguousarray(upright(pixels, orientation))
+        mask = None if alpha is None else np.ascontiguousarray(upright(alpha, orientation))
+    height, width = pixels.shape[:2]
+    return Decoded(pixels, mask, width, height, media_type, num_frames)
+
+
+@contextmanager
+def refusing(data: bytes, max_pixels: int) -> Iterator[None]:
+    """Whatever goes wrong within becomes an `Undecodable`."""
     if not data:
         raise Undecodable("empty", "the file has no bytes")
     try:
         with warnings.catch_warnings(), formats.own_limit(max_pixels):
             warnings.simplefilter("ignore")  # what Pillow warns of is either handled here or refused
-            return _decode(data, matte, max_pixels)
+            yield
     except Undecodable:
         raise
     except MemoryError:
@@ -76,7 +104,8 @@ def decode(data: bytes, *, matte: Matte = WHITE, max_pixels: int = MAX_PIXELS) -
         refuse_damaged(data, error)
 
 
-def _decode(data: bytes, matte: Matte, max_pixels: int) -> Decoded:
+def header(data: bytes, max_pixels: int) -> Image.Image:
+    """A file whose header says that it can be unpacked; call it within `refusing`."""
     try:
         image = formats.opened(data)
     except UnidentifiedImageError:
@@ -85,27 +114,21 @@ def _decode(data: bytes, matte: Matte, max_pixels: int) -> Decoded:
         claimed = re.search(r"\d+", str(error))
         refuse_oversized((int(claimed.group()) if claimed else 2 * max_pixels + 1, 1), len(data), max_pixels)
         raise
-    with image:
-        if formats.is_guess(image, data):
-            refuse_unknown(data)
-        refuse_oversized(image.size, len(data), max_pixels)
-        if words := formats.preview_only(image):
-            raise Undecodable("unsupported_format", words)
-        media_type = formats.media_type(image)
-        pixels, alpha = fast_jpeg(data, image), None
-        if pixels is None:
-            image.load()
-            refuse_oversized(image.size, len(data), max_pixels)  # icons name one size and hold another
-            pixels, alpha = colour.to_srgb(samples.eight_bits(image))
-        elif profile := image.info.get("icc_profile"):
-            pixels = np.asarray(colour.with_profile(Image.fromarray(pixels), profile))
-        if alpha is not None:
-            pixels = over(pixels, alpha, matte)
-        orientation = formats.orientation(image)
-    pixels = np.ascontiguousarray(upright(pixels, orientation))
-    mask = None if alpha is None else np.ascontiguousarray(upright(alpha, orientation))
-    height, width = pixels.shape[:2]
-    return Decoded(pixels, mask, width, height, media_type)
+    if formats.is_guess(image, data):
+        refuse_unknown(data)
+    refuse_oversized(image.size, len(data), max_pixels)
+    if image.mode == "P" and image.format == "PNG" and image.palette is None:
+        raise Undecodable("damaged", "its pixels are numbers of colours, and it has no list of colours")
+    if words := formats.preview_only(image):
+        raise Undecodable("unsupported_format", words)
+    return image
+
+
+def unpacked(image: Image.Image, num_bytes: int, max_pixels: int) -> tuple[Pixels, Mask | None]:
+    """The pixels of an opened picture as its file has them: not turned upright, not laid onto anything."""
+    image.load()
+    refuse_oversized(image.size, num_bytes, max_pixels)  # icons name one size and hold another
+    return colour.to_srgb(samples.eight_bits(image))
 
 
 def refuse_oversized(size: tuple[int, int], num_bytes: int, max_pixels: int) -> None:
@@ -143,7 +166,7 @@ def refuse_damaged(data: bytes, error: Exception) -> NoReturn:
     raise Undecodable("damaged", f"it is {name} that cannot be decoded ({said[:120]})") from None
 
 
-def fast_jpeg(data: bytes, image: Image.Image) -> Pixels | None:
+def fast_jpeg(data: bytes, image: Image.Image, padded: bool) -> Pixels | None:
     """The pixels of an everyday JPEG, faster than Pillow; ``None`` where Pillow has to do it."""
     if image.format != "JPEG" or not (image.mode == "RGB" or (image.mode == "L" and "icc_profile" not in image.info)):
         return None
@@ -152,8 +175,12 @@ def fast_jpeg(data: bytes, image: Image.Image) -> Pixels | None:
     try:
         if simplejpeg.decode_jpeg_header(data)[:2] != (image.height, image.width):
             return None
-        pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace="RGB", fastdct=False, fastupsample=False, strict=True)
-        return pixels
+    except ValueError:
+        return None
+    try:
+        space = "RGBX" if padded else "RGB"
+        pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace=space, fastdct=False, fastupsample=False, strict=True)
+        return pixels[..., :3]
     except ValueError as error:  # libjpeg's warnings too: Pillow would fill what is missing with grey and say nothing
         if any(words in str(error) for words in ("extraneous bytes", "Unsupported", "colorspace")):
             return None

@@ -1,10 +1,6 @@
-"""All near-duplicates, exactly: hashes within a few bits are candidates, their thumbnails decide.
+"""All near-duplicates, exactly: the same file; near hashes (`curation.hamming`) and thumbnails; or a CLIP, if asked."""
 
-The search is a multi-index (Norouzi et al., 2012): two hashes that differ in at most 7 bits have one of four 16-bit
-chunks in which they differ in at most 1, so looking up each chunk and its 16 neighbours finds every pair.
-"""
-
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +10,16 @@ from core.cache import Cache, remembered
 from core.hashing import digest
 from core.pixels import Read
 from core.record import Record
+from curation.embeddings import pairs_above
+from curation.hamming import MOST_BITS, Pairs, pairs_within
 from curation.view import VERSION, View
 
-Hashes = NDArray[np.uint64]
-Pairs = NDArray[np.int64]
-"""(n, 2) positions, the smaller first"""
+__all__ = ["MOST_BITS", "Alike", "Pairs", "components", "near_duplicates", "pairs_within", "shadowed"]
+
+Positions = NDArray[np.int64]
 
 LOOK = np.array([[0.299, 0.587, 0.114], [-0.0844, -0.1656, 0.25], [0.25, -0.2094, -0.0407]], np.float32).T
 """RGB to luma and half the chroma, which is what saving as JPEG spoils most"""
-MOST_BITS = 7
-"""of 64: the largest radius that four chunks find exactly"""
-BLOCK = 1 << 22
-"""candidates looked at together: 100 MB or so"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,53 +31,16 @@ class Alike:
     difference: float
     """share of the thumbnail's contrast that the best change of brightness and contrast does not explain"""
     mirrored: bool
+    embedding: float | None = None
+    """or the cosine from which what a CLIP makes of them is the same"""
+    clip: str = "pocket"
+    """which CLIP"""
 
 
-def pairs_within(hashes: Hashes, radius: int) -> Pairs:
-    """Every pair of positions whose hashes differ in at most ``radius`` bits, sorted."""
-    assert radius <= MOST_BITS
-    found = [pairs for chunk in range(4) for pairs in _pairs_by_chunk(hashes, chunk, radius)]
-    if not found:
-        return np.empty((0, 2), np.int64)
-    pairs = np.concatenate(found)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-
-
-def _pairs_by_chunk(hashes: Hashes, chunk: int, radius: int) -> Iterator[Pairs]:
-    """The pairs that ``chunk`` is the first to find."""
-    keys = _chunk(hashes, chunk).astype(np.int64)
-    order = np.argsort(keys, kind="stable")
-    starts = np.searchsorted(keys[order], np.arange((1 << 16) + 1))
-    sizes = np.diff(starts)
-    for flip in (0, *(1 << bit for bit in range(16))):
-        if flip:
-            here = order[(keys[order] & flip) == 0]  # from the other side the same pairs would be found again
-            first, count = starts[keys[here] ^ flip], sizes[keys[here] ^ flip]
-        else:
-            here = order
-            first = np.arange(len(order)) + 1  # the rest of its own bucket
-            count = starts[keys[here] + 1] - first
-        ends = np.cumsum(count)
-        begin = 0
-        while begin < len(here):
-            done = ends[begin - 1] if begin else 0
-            end = max(begin + 1, int(np.searchsorted(ends, done + BLOCK, side="right")))
-            left = np.repeat(here[begin:end], count[begin:end])
-            offset = np.arange(len(left)) - np.repeat(ends[begin:end] - count[begin:end] - done, count[begin:end])
-            right = order[np.repeat(first[begin:end], count[begin:end]) + offset]
-            differing = hashes[left] ^ hashes[right]
-            keep = np.bitwise_count(differing) <= radius
-            left, right, differing = left[keep], right[keep], differing[keep]
-            for earlier in range(chunk):
-                new = np.bitwise_count(_chunk(differing, earlier)) > 1
-                left, right, differing = left[new], right[new], differing[new]
-            if len(left):
-                yield np.stack((np.minimum(left, right), np.maximum(left, right)), axis=1)
-            begin = end
-
-
-def _chunk(hashes: Hashes, chunk: int) -> Hashes:
-    return hashes >> np.uint64(16 * chunk) & np.uint64(0xFFFF)
+def check_clip_is_used(embedding: float | None, clip: str) -> None:
+    """A ValueError where a CLIP is named and never asked."""
+    if embedding is None and clip != "pocket":
+        raise ValueError("clip: it is only used with `embedding`: give that too, such as 0.97")
 
 
 def thumbnail_key(sha256: str, reading: str) -> str:
@@ -127,8 +84,29 @@ def near_duplicates(records: Sequence[Record], alike: Alike, read: Read, cache: 
             (True, crossing(found, n)),
         ):
             pairs.append(hashed[verified(candidates, [records[at] for at in hashed], alike, turned, read, cache)])
+    if alike.embedding is not None and len(firsts) > 1:
+        pairs.append(seen_alike(np.array(list(firsts.values()), np.int64), records, alike, read, cache))
     whole = np.sort(np.concatenate(pairs), axis=1)
     return np.unique(whole, axis=0)
+
+
+def seen_alike(positions: Positions, records: Sequence[Record], alike: Alike, read: Read, cache: Cache) -> Pairs:
+    """The pairs that a CLIP sees as the same, without mirror images (which it hardly tells apart) unless asked for."""
+    from backbones.embedding import Embedder
+
+    assert alike.embedding is not None
+    vectors = Embedder.named(alike.clip, cache).pictures([records[at] for at in positions.tolist()], read)
+    pairs: Pairs = positions[pairs_above(vectors, alike.embedding)]
+    if alike.mirrored:
+        return pairs
+    straight, mirrored = (
+        np.array([getattr(records[at], hashed) for at in pairs.ravel().tolist()], np.uint64).reshape(pairs.shape)
+        for hashed in ("phash", "phash_mirrored")
+    )
+    apart = np.bitwise_count(straight[:, 0] ^ straight[:, 1])
+    turned = np.bitwise_count(straight[:, 0] ^ mirrored[:, 1])
+    same: Pairs = pairs[~((turned <= alike.radius) & (turned < apart))]
+    return same
 
 
 def crossing(found: Pairs, n: int) -> Pairs:

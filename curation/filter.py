@@ -39,6 +39,17 @@ class Filter(Block, family="curation.filters"):
         """The scores of one picture, kept in its record; called in a worker process."""
         return {}
 
+    @property
+    def clips(self) -> tuple[str, ...]:
+        """The CLIPs whose vectors of pictures it asks for, so that a run can make them beforehand."""
+        return ()
+
+    def score(self, batch: Batch) -> dict[str, dict[str, float]]:  # noqa: ARG002  kinds need it
+        """Record id -> scores that need a model or the other pictures. They are kept in the records too, and made
+        anew each time, out of the cache; `judge` sees them.
+        """
+        return {}
+
     @abstractmethod
     def judge(self, batch: Batch) -> dict[str, Reason]:
         """Record id -> why it is refused; those that are not named stay."""

@@ -2,11 +2,11 @@
 
 import importlib.util
 import io
+import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePath
 from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
@@ -14,6 +14,8 @@ from PIL import Image, UnidentifiedImageError
 _READ = "AVIF BMP DDS GIF HEIF ICNS ICO JPEG JPEG2000 JXL MPO PCX PNG PPM PSD QOI SGI TGA TIFF WEBP XBM"
 READ = frozenset(_READ.split())
 """Pillow's names; without EPS and WMF, whose plugins run other programs"""
+ANIMATED = frozenset(("AVIF", "GIF", "PNG", "WEBP"))
+"""in which more pictures than one are the frames of one (not pages, as in TIFF, nor views, as in MPO)"""
 PLUGINS = {"HEIF": ("pillow_heif", "pillow-heif"), "JXL": ("pillow_jxl", "pillow-jxl-plugin")}
 """format: module, and the package to install"""
 
@@ -203,6 +205,16 @@ def media_type(image: Image.Image) -> str:
     return Image.MIME.get(name, f"image/x-{name.lower()}")
 
 
+def num_frames(image: Image.Image) -> int:
+    """How many frames an animated picture has; 1 for all others. The picture stays at its first frame."""
+    if image.format not in ANIMATED:
+        return 1
+    try:
+        return max(1, int(getattr(image, "n_frames", 1)))
+    except Exception:  # damaged behind the first frame, which may be whole
+        return 1
+
+
 def preview_only(image: Image.Image) -> str:
     """Words where the first page of a TIFF is but the thumbnail of a raw file; else empty."""
     if image.format != "TIFF":
@@ -224,4 +236,4 @@ def orientation(image: Image.Image) -> int:
 
 def looks_meant(name: str) -> bool:
     """Whether a file's name says that it is a picture."""
-    return PurePath(name).suffix.lower() in SUFFIXES
+    return posixpath.splitext(name)[1].lower() in SUFFIXES

@@ -2,30 +2,30 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import cpu_count
+from itertools import islice
 
-from core.caption import Caption
-from core.hashing import sha256_of
-from core.progress import report
-from core.record import Reason, Record
-from curation.decode import MAX_PIXELS, WHITE, Matte
-from curation.duplicates import thumbnail_key
+from core.memory import give_back
+from core.progress import UNKNOWN, report
+from core.record import Reason
 from curation.filter import Filter
-from curation.measure import Measured, reading
-from curation.records import as_found, back, caption_of, is_read, read_anew, set_aside, unchanged
+from curation.known import NOWHERE, Known
+from curation.looking import Looker
+from curation.reading import Reading
+from curation.records import set_aside, unchanged
 from curation.source import Found, Source
 from curation.workers import Workers
-from store.image import Image
+from curation.writing import Batch
 from store.store import Store
 
+DEFAULT = Reading()
 LABEL = "reading pictures"
-BATCH = 256
+SHARD = 8192
+"""files listed ahead; with more than that, how many there are is not known before the end"""
+BATCH = 4096
 BATCH_BYTES = 64 << 20
-MAX_BYTES = 1 << 29
-PICTURES_PER_WORKER = 24
-"""below that, starting another process takes longer than it saves"""
+"""what is written at once, whichever comes first: a stop costs no more than that"""
+MOST_NOTES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,195 +47,123 @@ class Ingested:
     refused: Mapping[str, int]
     """of all that were found, by reason code; filters refuse later, in `curate`"""
     notes: tuple[str, ...] = ()
-    """what a person should hear, such as captions that could not be read"""
+    """what a person should hear, such as captions that could not be read; the first 1,000"""
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """One file after it was read."""
-
-    found: Found
-    data: bytes
-    sha256: str
-    result: Measured | Record | Reason
-    """a record where another picture's content is the same"""
-
-
-def ingest(
-    store: Store,
-    source: Source,
-    filters: Sequence[Filter] = (),
-    *,
-    matte: Matte = WHITE,
-    max_pixels: int = MAX_PIXELS,
-    seconds: float = 30.0,
-) -> Ingested:
+def ingest(store: Store, source: Source, filters: Sequence[Filter] = (), *, reading: Reading = DEFAULT) -> Ingested:
     """Bring a source's pictures into the store, and set aside those that are no longer there.
 
-    A picture is read if it is new, if its location, size or time changed, if it was read in another way (``matte``,
-    ``max_pixels``), or if a filter wants a score that it lacks. ``seconds``: how long one picture may take.
+    A picture is read if it is new, if its location, size or time changed, if it was read in another way (``reading``),
+    or if a filter wants a score that it lacks. The first frame of an animated picture is what its file stands for;
+    other frames that ``reading`` asks for are records ``name#number`` with bytes of their own.
 
     May be stopped at any moment: a batch's pictures and captions are written before its records, and a record that is
     not there makes its picture be read again. Captions beside pictures become user captions, unless a person changed
-    the caption in the store since.
+    the caption in the store since. Memory grows by some 60 bytes for each record that is there before.
     """
-    pictures = list(source.pictures())
     needed = frozenset(score for one in filters for score in one.scores)
-    with Workers(filters, matte=matte, max_pixels=max_pixels, seconds=seconds) as workers:
-        run = _Run(store, source.name, workers, reading(matte, max_pixels), needed, len(pictures))
-        report(LABEL, 0, len(pictures))
-        for batch in _batches(pictures):
-            run.ingest(batch)
+    with Workers(filters, reading) as workers:
+        known = Known(store, source.name, reading, needed)
+        looker = Looker(known, workers, reading, source.waits)
+        run = _Run(store, source.name, known, looker, reading, needed)
+        for shard, is_last in _shards(source.pictures()):
+            run.ingest(shard, is_last)
     return run.end()
 
 
 class _Run:
-    """One ingest of one source: what the store held before, and what was seen so far."""
+    """One ingest of one source, and what was seen so far."""
 
     def __init__(
-        self, store: Store, source: str, workers: Workers, way: str, needed: frozenset[str], total: int
+        self, store: Store, source: str, known: Known, looker: Looker, reading: Reading, needed: frozenset[str]
     ) -> None:
-        self.store, self.source, self.workers = store, source, workers
-        self.way, self.needed, self.total = way, needed, total
-        self.before: dict[str, list[Record]] = {}
-        """by name"""
-        self.by_sha256: dict[str, Record] = {}
-        """what is known of contents, whatever their source"""
-        for record in store.records():
-            if record.depth == 0 and record.source == source:
-                self.before.setdefault(record.name, []).append(record)
-            if record.depth == 0 and record.width:
-                self.by_sha256[record.sha256] = record
-        self.captions = store.captions()
-        self.seen: set[str] = set()
+        self.store, self.source, self.known, self.looker = store, source, known, looker
+        self.reading, self.needed = reading, needed
         self.counts: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.notes: list[str] = []
+        self.total = UNKNOWN
+        self.rest: list[Found] = []
+        """files to look at"""
 
-    def ingest(self, batch: Sequence[Found]) -> None:
+    def ingest(self, shard: list[Found], is_last: bool) -> None:
         """Look at some files, and write down what they are."""
-        done: list[tuple[Found, Record]] = []
+        positions = self.known.settled(shard)
+        self.total = self.counts["done"] + len(self.rest) + len(shard) if is_last else UNKNOWN
+        report(LABEL, self.counts["done"], self.total)
+        self.notes += [found.note for found in shard if found.note][: MOST_NOTES - len(self.notes)]
+        for found, position in zip(shard, positions, strict=True):
+            if position == NOWHERE:
+                self.rest.append(found)
+            else:
+                self.counts["unchanged"] += 1
+                self.refused.update(self.known.refusals.get(position, ()))
+        self.done(sum(position != NOWHERE for position in positions))
+        while len(self.rest) >= BATCH or (is_last and self.rest):
+            self.look_at(self.rest[:BATCH])
+            del self.rest[:BATCH]
+
+    def look_at(self, files: list[Found]) -> None:
+        """Bring records up to date, from the files themselves where they have changed."""
+        before = self.known.named(files)
+        captions = self.store.captions_of([record.id for records in before.values() for record in records])
+        batch = Batch(self.source, self.reading, before, captions, self.counts)
         to_read: list[Found] = []
-        for found in batch:
-            record = unchanged(found, self.before.get(found.name, ()), self.way, self.needed)
+        for found in files:
+            record = unchanged(found, before.get(found.name, ()), self.reading, self.needed)
             if record is None:
                 to_read.append(found)
             else:
                 self.counts["unchanged"] += 1
-                done.append((found, self.back(record)))
-        images, thumbnails = [], {}
-        for look in self.looks(to_read):
+                batch.keep(found, record)
+        self.done(len(files) - len(to_read))
+        for looked in self.looker.looks(to_read):
             self.counts["read"] += 1
-            record = read_anew(self.record(look), look.result, self.way)
-            done.append((look.found, record))
-            if isinstance(look.result, Measured):
-                self.counts["decoded"] += 1
-                self.by_sha256[record.sha256] = record
-                thumbnails[thumbnail_key(record.sha256, self.way)] = look.result.thumbnail
-                images.append(Image(record.sha256, look.data, look.result.media_type, record.width, record.height))
-        self.store.put_images(images)
-        self.store.cache("embeddings").put(thumbnails)
-        self.put_captions(done)
-        self.store.put_records(as_found(record, found) for found, record in done)
-        for found, record in done:
-            self.seen.add(record.id)
-            if found.note:
-                self.notes.append(found.note)
+            batch.take(looked)
+            if batch.size > BATCH_BYTES:
+                self.write(batch)
+            self.done(1)
+        self.write(batch)
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch, and remember what was seen in it."""
+        written = batch.write(self.store)
+        give_back()
+        for record in written:
+            self.known.see(record)
             if record.width == 0:
                 self.refused.update(reason.code for reason in record.reasons)
-        report(LABEL, self.counts["read"] + self.counts["unchanged"], self.total)
 
-    def looks(self, to_read: Sequence[Found]) -> list[_Looked]:
-        """Read, hash and, where the content is new, measure; in order."""
-        looked: list[_Looked] = []
-        before = self.counts["read"] + self.counts["unchanged"] + 1
-        with ThreadPoolExecutor(min(cpu_count() or 1, 1 + len(to_read) // PICTURES_PER_WORKER)) as threads:
-            for one in threads.map(self.look, to_read):
-                report(LABEL, before + len(looked), self.total)
-                looked.append(one)
-        return looked
-
-    def look(self, found: Found) -> _Looked:
-        """Called from threads: changes nothing."""
-        if found.size > MAX_BYTES:
-            words = f"it has {found.size:,} bytes; at most {MAX_BYTES:,} are read"
-            return _Looked(found, b"", "", Reason("too_many_bytes", words))
-        try:
-            data = found.read()
-        except OSError as error:
-            return _Looked(found, b"", "", Reason("unreadable", f"it cannot be read: {error.strerror or error}"))
-        sha256 = sha256_of(data)
-        twin = self.by_sha256.get(sha256)
-        if twin is not None and is_read(twin, self.way, self.needed):
-            return _Looked(found, data, sha256, twin)
-        return _Looked(found, data, sha256, self.workers.measure(data))
-
-    def record(self, look: _Looked) -> Record:
-        """The record that the file has already, or a new one."""
-        name = look.found.name
-        new = Record(Record.id_of(self.source, name, look.sha256), look.sha256, self.source, name, look.found.uri)
-        for record in self.before.get(name, ()):
-            if record.id == new.id:
-                return self.back(record)
-        self.counts["new"] += 1
-        return new
-
-    def back(self, record: Record) -> Record:
-        """The record, no longer set aside."""
-        self.counts["returned"] += record.verdict == "removed"
-        return back(record)
-
-    def put_captions(self, done: Iterable[tuple[Found, Record]]) -> None:
-        """Write the user captions that what stands beside the pictures changes.
-
-        A picture that was edited is another record, which takes over the caption of the one that it was.
-        """
-        said = []
-        for found, record in done:
-            there = self.before.get(found.name, ())
-            earlier = next((one for one in there if one.id == record.id), None)
-            earlier = earlier or next((one for one in there if one.verdict != "removed"), None)
-            user = caption_of(self.user(earlier.id) if earlier else "", earlier, found)
-            if user and user != self.user(record.id):
-                said.append(Caption(record.id, user=user))
-            elif not user and earlier and earlier.id == record.id and self.user(record.id):
-                self.store.edit_caption(record.id, "")
-        self.store.put_captions(said)
-
-    def user(self, record: str) -> str:
-        """What a person said of a record."""
-        return self.captions[record].user if record in self.captions else ""
+    def done(self, more: int) -> None:
+        """Say how far it is."""
+        self.counts["done"] += more
+        report(LABEL, self.counts["done"], self.total)
 
     def end(self) -> Ingested:
         """Set aside what was not seen, and tell."""
-        gone = [
-            set_aside(record, Reason("removed", "it is no longer in its source, or is another picture now"))
-            for records in self.before.values()
-            for record in records
-            if record.id not in self.seen and record.verdict != "removed"
-        ]
-        self.store.put_records(gone)
+        removed = 0
+        why = Reason("removed", "it is no longer in its source, or is another picture now")
+        for gone in self.known.gone():
+            self.store.put_records(set_aside(record, why) for record in gone)
+            removed += len(gone)
         return Ingested(
-            found=self.total,
+            found=self.counts["done"],
             unchanged=self.counts["unchanged"],
             read=self.counts["read"],
             decoded=self.counts["decoded"],
             new=self.counts["new"],
-            removed=len(gone),
+            removed=removed,
             returned=self.counts["returned"],
             refused=dict(sorted(self.refused.items())),
             notes=tuple(self.notes),
         )
 
 
-def _batches(pictures: Iterable[Found]) -> Iterator[list[Found]]:
-    batch: list[Found] = []
-    size = 0
-    for found in pictures:
-        batch.append(found)
-        size += found.size
-        if len(batch) == BATCH or size > BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _shards(pictures: Iterable[Found]) -> Iterator[tuple[list[Found], bool]]:
+    """``(files, whether they are the last)``."""
+    files = iter(pictures)
+    shard = list(islice(files, SHARD))
+    while shard:
+        following = list(islice(files, SHARD))
+        yield shard, not following
+        shard = following

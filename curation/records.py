@@ -7,6 +7,8 @@ from core.hashing import digest
 from core.record import Reason, Record, Value
 from curation import formats
 from curation.measure import Measured
+from curation.places import is_web
+from curation.reading import Reading
 from curation.source import Found
 
 ABSENT = frozenset(("removed", "source_not_named"))
@@ -15,27 +17,57 @@ PASSING = frozenset(("unreadable", "worker_died", "took_too_long", "too_much_mem
 """refusals that may be the machine's fault, not the picture's: tried again each time"""
 
 
-def unchanged(found: Found, records: Iterable[Record], way: str, needed: frozenset[str]) -> Record | None:
+def unchanged(found: Found, records: Iterable[Record], reading: Reading, needed: frozenset[str]) -> Record | None:
     """The record of a picture that need not be read: location, size and time are those of the last ingest.
 
-    ``way`` names how pictures are read, ``needed`` the scores that filters want.
+    ``needed``: the scores that filters want.
     """
     for record in records:
-        same_file = (record.uri, record.size, record.mtime_ns) == (found.uri, found.size, found.mtime_ns)
-        if same_file and is_read(record, way, needed) and not worth_another_try(record):
-            return record
+        if is_same_file(record, found) and not is_frame(record) and is_read(record, reading, needed):
+            return None if worth_another_try(record) else record
     return None
 
 
-def is_read(record: Record, way: str, needed: frozenset[str]) -> bool:
+def is_same_file(record: Record, found: Found) -> bool:
+    """Whether location, size and time say so."""
+    return (record.uri, record.size, record.mtime_ns) == (found.uri, found.size, found.mtime_ns)
+
+
+def is_read(record: Record, reading: Reading, needed: frozenset[str]) -> bool:
     """Whether all is known that reading the picture again would tell."""
-    return record.drawn.get("reading") == way and (record.width == 0 or needed <= record.quality.keys())
+    if record.drawn.get("reading") != reading.key or (record.width and not needed <= record.quality.keys()):
+        return False
+    return not is_animated(record) or record.drawn.get("taken", "") == reading.taken
+
+
+def is_settled(record: Record, reading: Reading, needed: frozenset[str]) -> bool:
+    """Whether nothing is to be done for a file that has not changed since, nor what stands beside it."""
+    if record.verdict == "removed" or is_frame(record) or (is_animated(record) and reading.taken):
+        return False
+    return is_read(record, reading, needed) and not worth_another_try(record)
+
+
+def is_animated(record: Record) -> bool:
+    """Whether its file has more frames than this one."""
+    return "frames" in record.drawn
+
+
+def is_frame(record: Record) -> bool:
+    """Whether it is a later frame of an animated picture, which has a name and bytes of its own."""
+    return "frame" in record.drawn
+
+
+def file_of(record: Record) -> str:
+    """The name of the file that it comes from."""
+    return record.name.removesuffix(f"#{record.drawn['frame']}") if is_frame(record) else record.name
 
 
 def worth_another_try(record: Record) -> bool:
     """Whether a picture that could not be decoded may be now, although the file is the same."""
     if record.width:
         return False
+    if is_web(record.uri):  # what a server gave, such as an error page, may be something else tomorrow
+        return True
     codes = {reason.code for reason in record.reasons}
     return bool(codes & PASSING) or ("unsupported_format" in codes and record.drawn.get("plugins") != plugins())
 
@@ -45,13 +77,14 @@ def plugins() -> str:
     return ",".join(formats.plugins())
 
 
-def read_anew(record: Record, result: Measured | Record | Reason, way: str) -> Record:
+def read_anew(record: Record, result: Measured | Record | Reason, reading: Reading) -> Record:
     """The record with what reading its picture told; a record as ``result`` is that of a picture of the same content.
 
     What cannot be decoded has no size: that tells it from what filters refused.
     """
-    drawn: dict[str, Value] = {**record.drawn, "reading": way}
-    drawn.pop("plugins", None)
+    drawn: dict[str, Value] = {**record.drawn, "reading": reading.key}
+    for name in ("plugins", "frames", "taken"):
+        drawn.pop(name, None)
     if isinstance(result, Reason):
         if result.code == "unsupported_format":
             drawn["plugins"] = plugins()
@@ -59,6 +92,9 @@ def read_anew(record: Record, result: Measured | Record | Reason, way: str) -> R
         return replace(record, drawn=drawn, verdict="refused", reasons=(result,))
     if record.width == 0:
         record = replace(record, verdict="kept", reasons=())
+    num_frames = result.num_frames if isinstance(result, Measured) else result.drawn.get("frames", 1)
+    if num_frames != 1:
+        drawn |= {"frames": num_frames, "taken": reading.taken}
     return replace(
         record,
         width=result.width,

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.hashing import digest
+from core.marks import never_held_out, root_of
 from core.record import Record
 from core.record import Split as Side
 from core.seeding import seed_of
-from curation.duplicates import MOST_BITS, Alike, Pairs, components
+from curation.duplicates import MOST_BITS, Alike, Pairs, check_clip_is_used, components
 
 ENOUGH_GROUPS = 3
 """times ``at_least``: with fewer groups than that, holding so many out would leave too little to train on"""
@@ -29,16 +31,26 @@ class Split(BaseModel):
     """bits in which hashes of one group's pictures may differ"""
     difference: float = Field(default=0.2, ge=0, le=1)
     """and their thumbnails; more than for removing, because a leak costs more than a picture in the wrong group"""
+    embedding: float | None = Field(default=None, gt=0, le=1)
+    """if given, pictures that a CLIP finds this alike (a cosine) are of one group too; see `clip`"""
+    clip: str = "pocket"
+    """which CLIP `embedding` asks: `pocket`, `local-dir:FOLDER`, or `MODEL:FILE` for any of open_clip's models"""
+
+    @model_validator(mode="after")
+    def _clip_is_used(self) -> Self:
+        check_clip_is_used(self.embedding, self.clip)
+        return self
 
     @property
     def alike(self) -> Alike:
         """Near-duplicates for splitting: mirrored ones too."""
-        return Alike(self.radius, self.difference, mirrored=True)
+        return Alike(self.radius, self.difference, mirrored=True, embedding=self.embedding, clip=self.clip)
 
     @property
     def key(self) -> str:
         """Names this split; what was assigned under another is forgotten."""
-        return digest("split", 1, self.model_dump(mode="json"))
+        said = self.model_dump(mode="json", exclude={"embedding", "clip"} if self.embedding is None else None)
+        return digest("split", 1, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +70,37 @@ def assign(records: Sequence[Record], pairs: Pairs, split: Split) -> tuple[list[
 
     A group that is new gets a side by its hash. The first time, those with the lowest hashes are held out, as many as
     the share asks; later those whose hash is below the share, and more of the new ones where too few are held out. A
-    group that alone has more pictures than the share goes to training.
+    group that alone has more pictures than the share goes to training, and so does one with a kept picture of
+    regularisation, or one that is read back as derived; such pictures do not count for shares.
     """
     groups = grouped(records, pairs, split)
+    fixed = {name for name, members in groups.items() if any(_fixes(records[at]) for at in members)}
     sides = {name: remembered_side(records, members, split) for name, members in groups.items()}
-    known = {name: side for name, side in sides.items() if side}
-    kept = {name: sum(records[at].verdict == "kept" for at in members) for name, members in groups.items()}
-    wanted = {name for name in groups if kept[name]}
+    known: dict[str, Side] = {name: side for name, side in sides.items() if side and name not in fixed}
+    kept = {name: sum(_counts(records[at]) for at in members) for name, members in groups.items()}
+    wanted = {name for name in groups if kept[name] and name not in fixed}
     held = held_out([n for n in wanted if n not in known], [n for n in wanted if n in known], known, kept, split)
     places: list[Assigned | None] = [None] * len(records)
     moved = []
     for name, members in sorted(groups.items()):
-        new: Side = "held_out" if name in held else "train" if name in wanted else ""
+        new: Side = "held_out" if name in held else "train" if name in wanted or name in fixed else ""
         side = known.get(name, new)
         for at in members:
             before = remembered(records[at], split)
-            if before and before.split != side and records[at].verdict == "kept":
+            if before and before.split != side and _counts(records[at]):
                 moved.append(words_of_move(records, at, members, split))
             places[at] = Assigned(name, side)
     return [place for place in places if place is not None], moved
+
+
+def _counts(record: Record) -> bool:
+    """Whether it is one of the pictures of which a share is held out."""
+    return record.verdict == "kept" and not never_held_out(record.tags)
+
+
+def _fixes(record: Record) -> bool:
+    """Whether it keeps its group on the training side."""
+    return record.verdict == "kept" and never_held_out(record.tags)
 
 
 def remembered(record: Record, split: Split) -> Assigned | None:
@@ -91,8 +115,10 @@ def grouped(records: Sequence[Record], pairs: Pairs, split: Split) -> dict[str, 
     first: dict[str, int] = {}
     places = [(at, place) for at, record in enumerate(records) if (place := remembered(record, split))]
     again = [(first.setdefault(place.group, at), at) for at, place in places]
+    by_sha256 = {record.sha256: at for at, record in enumerate(records)}
+    roots = [(by_sha256.get(root_of(record.tags), at), at) for at, record in enumerate(records)]
     members: dict[int, list[int]] = {}
-    for at, root in enumerate(components(len(records), [*pairs.tolist(), *again])):
+    for at, root in enumerate(components(len(records), [*pairs.tolist(), *again, *roots])):
         members.setdefault(root, []).append(at)
     return {group_name(records, positions, split): positions for positions in members.values()}
 
@@ -135,9 +161,9 @@ def words_of_move(records: Sequence[Record], at: int, members: Sequence[int], sp
     partner = next(
         records[other].name
         for other in members
-        if (place := remembered(records[other], split)) and place.split == "train"
+        if _fixes(records[other]) or ((place := remembered(records[other], split)) and place.split == "train")
     )
     return (
         f"{records[at].name} was held out and is now trained on: pictures were added that make it and {partner}, which "
-        "was trained on already, one group of near-duplicates"
+        "belongs to the training side, one group of near-duplicates"
     )

@@ -25,14 +25,19 @@ class View:
 
     @cached_property
     def _small(self) -> Image.Image:
-        image = Image.fromarray(self.pixels)
+        image = without_copy(self.pixels)
         factor = min(image.size) // SMALL
-        return image.reduce(factor) if factor > 1 else image
+        return (image.reduce(factor) if factor > 1 else image).convert("RGB")
 
     @cached_property
     def small(self) -> Pixels:
         """The picture shrunk by a whole factor, each pixel the mean of a square."""
         return np.asarray(self._small)
+
+    @cached_property
+    def channels(self) -> tuple[NDArray[np.uint8], ...]:
+        """`small` as a plane for each colour."""
+        return tuple(np.asarray(plane) for plane in self._small.split())
 
     @cached_property
     def grey(self) -> NDArray[np.uint8]:
@@ -59,7 +64,16 @@ class View:
         return np.asarray(self._thumbnail.convert("L"))
 
 
+def without_copy(pixels: Pixels) -> Image.Image:
+    """The picture for Pillow, which wants four bytes a pixel: those that `decode` has padded are there already."""
+    height, width = pixels.shape[:2]
+    whole = pixels.base
+    if isinstance(whole, np.ndarray) and whole.shape == (height, width, 4) and whole.flags.c_contiguous:
+        return Image.frombuffer("RGBX", (width, height), whole, "raw", "RGBX", 0, 1)
+    return Image.fromarray(pixels)
+
+
 def percentile(values: NDArray[np.uint8], share: float) -> int:
     """The smallest value that at least ``share`` of all are not above; by counting, since there are only 256."""
-    counts = np.bincount(values.ravel(), minlength=256)
+    counts = Image.fromarray(values).histogram()  # twice as fast as numpy's
     return int(np.searchsorted(np.cumsum(counts), share * values.size))

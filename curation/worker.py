@@ -15,6 +15,7 @@ from typing import cast
 from core.record import Reason
 from curation.filter import Filter
 from curation.measure import measured, to_json
+from curation.reading import Reading
 
 
 def main() -> None:
@@ -24,15 +25,15 @@ def main() -> None:
     os.dup2(2, 1)  # a library that prints must not write into the replies
     setup = json.loads(requests.readline())
     filters = [built(*one) for one in setup["filters"]]
-    matte, max_pixels = cast(tuple[int, int, int], tuple(setup["matte"])), setup["max_pixels"]
+    how = Reading.model_validate(setup["reading"])
     limit_memory(setup["memory"])
     replies.write("ready\n")
     replies.flush()
     while header := requests.read(8):
         data = requests.read(int.from_bytes(header, "big"))
-        signal.setitimer(signal.ITIMER_REAL, 2 * setup["seconds"] + 5)  # its parent may be gone and unable to stop it
+        signal.setitimer(signal.ITIMER_REAL, 2 * how.seconds + 5)  # its parent may be gone and unable to stop it
         try:
-            result = measured(data, filters, matte, max_pixels)
+            result = measured(data, filters, how.matte, how.max_pixels, how.frames)
         except Exception as error:  # a mistake in a filter costs pictures with a reason, not the run without one
             result = Reason("check_failed", f"a check failed on it: {type(error).__name__}: {error}")
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -12,15 +12,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from core.record import Reason
-from curation.decode import Matte
 from curation.filter import Filter
 from curation.measure import Measured, from_json
+from curation.reading import Reading
 
 GIB = 1 << 30
 STARTING = 120.0
@@ -99,25 +100,29 @@ class Worker:
 
 
 class Workers:
-    """As many processes as threads ask at the same time. ``with Workers(...) as workers: workers.measure(data)``."""
+    """As many processes as threads ask at the same time, but no more than cores.
 
-    def __init__(
-        self, filters: Sequence[Filter], *, matte: Matte, max_pixels: int, seconds: float, memory: int = 4 * GIB
-    ) -> None:
-        self._seconds = seconds
+    ``with Workers(filters, Reading()) as workers: workers.measure(data)``
+    """
+
+    def __init__(self, filters: Sequence[Filter], how: Reading, *, memory: int = 4 * GIB) -> None:
+        self._seconds = how.seconds
         self._setup = json.dumps(
             {
                 "filters": [(type(one).__module__, type(one).__qualname__, one.model_dump_json()) for one in filters],
-                "matte": matte,
-                "max_pixels": max_pixels,
-                "seconds": seconds,
+                "reading": how.model_dump(mode="json"),
                 "memory": memory,
             }
         )
         self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
+        self._places = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def measure(self, data: bytes) -> Measured | Reason:
         """What is known of a picture after one decode, or why it is refused. May be called from several threads."""
+        with self._places:
+            return self._measure(data)
+
+    def _measure(self, data: bytes) -> Measured | Reason:
         try:
             worker = self._idle.get_nowait()
         except queue.Empty:

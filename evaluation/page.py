@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
 
 from evaluation.charts import Line, chart, number, smoothed, vertical_limits, whisker
+from evaluation.document import document
 from evaluation.metric import Figure
 from evaluation.metrics.probe import ProbeResult
 from evaluation.report import Dataset, Nearest, ReportData, Samples
@@ -17,7 +17,6 @@ from evaluation.tags import definitions, figure_table, folded, img, percent, sig
 def page(data: ReportData) -> str:
     """The whole page."""
     sections = [
-        _headline(data),
         _tiles(data),
         _curves(data),
         _by_timestep(data.curve),
@@ -28,16 +27,8 @@ def page(data: ReportData) -> str:
         _figures(data),
         _run(data),
     ]
-    style = files("evaluation").joinpath("report.css").read_text()
-    nothing = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{nothing}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(data.title)}: {escape(data.verdict.state)}</title><style>{style}</style></head>\n<body>"
-        + "\n".join(section for section in sections if section)
-        + f"</main>\n<footer><p>Velatura, {escape(data.made)}.</p></footer></body></html>\n"
-    )
+    footer = f"Velatura, {escape(data.made)}."
+    return document(f"{data.title}: {data.verdict.state}", _headline(data), sections, footer)
 
 
 def _headline(data: ReportData) -> str:
@@ -45,9 +36,9 @@ def _headline(data: ReportData) -> str:
     others = "".join(f"<p>{escape(f'{one.words} {one.remedy}')}</p>" for one in verdict.findings[1:])
     also = f'<div class="also"><p class="quiet">Also</p>{others}</div>' if others else ""
     return (
-        f'<header><p class="over">{escape(data.title)}</p>'
+        f'<p class="over">{escape(data.title)}</p>'
         f'<p class="state {escape(verdict.state.split()[0])}">{escape(verdict.state)}</p>'
-        f'<h1>{escape(verdict.words)}</h1><p class="remedy">{escape(verdict.remedy)}</p>{also}</header>\n<main>'
+        f'<h1>{escape(verdict.words)}</h1><p class="remedy">{escape(verdict.remedy)}</p>{also}'
     )
 
 

@@ -11,7 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from core.errors import VelaturaError
+from flows.captions_command import captions
+from flows.data_commands import data
 from flows.home import Home
+from flows.report_commands import report
+from flows.search_command import search_pictures
 from store.faults import is_full
 
 app = typer.Typer(
@@ -122,6 +126,12 @@ def doctor(as_json: Json = False) -> None:
         print("\nready: velatura run RECIPE" if not wrong else f"\nnot ready: {wrong} of these must be put right")
     if any(finding.state == "wrong" for finding in findings):
         raise typer.Exit(1)
+
+
+app.command("search")(search_pictures)
+app.add_typer(data, name="data")
+app.add_typer(captions, name="captions")
+app.add_typer(report, name="report")
 
 
 def main() -> Any:

@@ -22,6 +22,7 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
     store = stages.open_store(recipe)
     with store.writer(say):
         ingested = tasks.ingest(recipe, store)
+        tasks.embed(recipe, store)
         curated = tasks.curate(recipe, store)
         captioned = tasks.caption(recipe, store)
         augmented = tasks.augment(recipe, store)
@@ -35,6 +36,7 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
         else:
             run = stages.begin_run(job, tracking)
             try:
+                tasks.describe(job, store, tracking, run)
                 tasks.train(job, tracking, run)
                 judgement, fresh = tasks.evaluate(job, store), True
                 judgement = judgement.registered(job, run, tasks.register(job, tracking, run, judgement))

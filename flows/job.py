@@ -9,6 +9,7 @@ from core.pixels import Pixels, Read
 from core.record import Record
 from core.snapshot import Snapshot
 from curation.decode import decode
+from curation.reading import Reading
 from flows.recipe import Recipe
 from store.store import Store
 
@@ -91,10 +92,10 @@ class Job:
         }
 
 
-def reader(store: Store) -> Read:
+def reader(store: Store, reading: Reading = Reading()) -> Read:  # noqa: B008  it is frozen
     """Gives a record's pixels from the store; decoding is the same everywhere."""
 
     def read(record: Record) -> Pixels:
-        return decode(store.image(record.sha256)).pixels
+        return decode(store.image(record.sha256), matte=reading.matte, max_pixels=reading.max_pixels).pixels
 
     return read

@@ -133,7 +133,7 @@ class Bench:
         return [turns[number % len(turns)] for number in range(count)]
 
     def _gallery(self, records: Sequence[Record]) -> Gallery:
-        read_one = reader(self.store)
+        read_one = reader(self.store, self.job.recipe.reading)
         return Gallery(
             tuple(record.id for record in records),
             tuple(record.group or record.id for record in records),
@@ -145,7 +145,7 @@ class Bench:
         """Pictures of the shown prompts and of the many, by the base (step 0) or a checkpoint's own weights file."""
         spec = self.job.recipe.samples
         if step:
-            self.backbone.apply_adapter(self.job.weights(step) / "kohya.safetensors")
+            self.backbone.apply_adapter(self.job.weights(step) / self.job.recipe.train.adapter.files["weights"])
         asked = [*self.prompts, *self.many]
         seeds = [seed_of("sample", spec.seed, number) % 2**32 for number in range(len(asked))]
         drawn = [
@@ -205,18 +205,26 @@ def write_pictures(job: Job, samples: Samples, nearest: Sequence[Nearest], train
 
 
 def keep_weights(job: Job, step: int, found: Verdict) -> dict[str, str]:
-    """Put the kept step's weights where they are looked for, in both layouts, with the verdict in their metadata."""
-    names = {"weights": f"{job.recipe.name}.safetensors", "diffusers": "pytorch_lora_weights.safetensors"}
-    sources = {"weights": "kohya.safetensors", "diffusers": "pytorch_lora_weights.safetensors"}
+    """Put the kept step's weights where they are looked for, in every layout, with the verdict in their metadata."""
     said = {"velatura.verdict": found.state, "velatura.verdict_words": found.words}
     files = {}
-    for what, name in names.items():
-        target = job.folder / "weights" / name
-        with replacing(target) as temporary:
-            shutil.copyfile(job.weights(step) / sources[what], temporary)
-        restamp(target, said)
+    for what, name in job.recipe.train.adapter.files.items():
+        source, target = job.weights(step) / name, job.folder / "weights" / weights_name(job, what)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            with replacing(target) as temporary:
+                shutil.copyfile(source, temporary)
+        if target.suffix == ".safetensors":
+            restamp(target, said)
         files[what] = str(target)
     return files
+
+
+def weights_name(job: Job, what: str) -> str:
+    """What a file of the kept weights is called: the recipe's name for the one to use, its own for the others."""
+    name = job.recipe.train.adapter.files[what]
+    return f"{job.recipe.name}{Path(name).suffix}" if what == "weights" else name
 
 
 def report_data(job: Job, dataset: Dataset, found: Found, kept: int, last: int) -> ReportData:
@@ -239,14 +247,14 @@ def report_data(job: Job, dataset: Dataset, found: Found, kept: int, last: int) 
             ("steps", f"{kept} kept of {last}"),
             ("data", f"{job.snapshot.tag}, manifest {job.snapshot.manifest[:12]}"),
         ],
-        files=[("weights", f"weights/{recipe.name}.safetensors"), ("run", job.folder.name)],
+        files=[("weights", f"weights/{weights_name(job, 'weights')}"), ("run", job.folder.name)],
     )
 
 
 def dataset_of(job: Job, store: Store, material: Material) -> Dataset:
     """What the run was trained and measured on, and what was refused and why."""
     records = store.records(tag=job.snapshot.tag)
-    read_one = reader(store)
+    read_one = reader(store, job.recipe.reading)
     refused: dict[str, list[Record]] = {}
     for record in records:
         if record.verdict == "refused" and record.depth == 0:
@@ -283,8 +291,10 @@ def publish(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> str
             with Image.open(path) as image:
                 tracking.log_picture(run, f"samples/prompt{number}", step, np.asarray(image.convert("RGB")))
     for name, file in judgement.files.items():
-        folder = {"weights": "weights", "diffusers": "weights", "report": ""}.get(name, "pictures")
-        tracking.log_file(run, Path(file), folder)
+        ours = job.recipe.train.adapter.files
+        folder = "weights" if name in ours else {"report": ""}.get(name, "pictures")
+        if not Path(file).is_dir():  # a whole model's folder stays where it is; the registry has the one file
+            tracking.log_file(run, Path(file), folder)
     tags = {
         "velatura.verdict": judgement.state,
         "velatura.best_step": str(judgement.kept_step),

@@ -1,15 +1,17 @@
 """What a run sees, encoded once: examples to train on, and the evidence that base and tuned network are compared on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backbones.backbone import Backbone, Conditioning
 from backbones.encoding import conditionings, latents
 from core.errors import NotEnoughData
+from core.marks import REGULARISATION, root_of
 from core.record import Record
 from core.seeding import seed_of
 from evaluation.case import Case, prior_cases
 from evaluation.metric import Evidence
+from flows.class_examples import beside, class_examples
 from flows.job import Job, reader
 from store.store import Store
 from training.data import Example
@@ -17,7 +19,10 @@ from training.data import Example
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The kept pictures of one snapshot, as the network sees them."""
+    """The kept pictures of one snapshot, as the network sees them; without those of regularisation.
+
+    They would teach the class as if it were the subject; with `train.class_pictures` they are among the examples.
+    """
 
     kept: list[Record]
     texts: Mapping[str, str]
@@ -27,9 +32,22 @@ class Material:
     """by caption; also of ``""`` and of the prompts"""
     evidence: Evidence
 
+    def heard_by(self, backbone: Backbone, prior: Sequence[str]) -> Evidence:
+        """The evidence, its words as the backbone's text encoder says them now; ``prior`` are the prior's prompts."""
+        if not backbone.words_tuned:
+            return self.evidence
+
+        def again(cases: Sequence[Case], texts: Sequence[str]) -> list[Case]:
+            spoken = zip(cases, texts, strict=True)
+            return [replace(case, conditioning=backbone.encode_text([text])) for case, text in spoken]
+
+        sides = self.evidence.train, self.evidence.held_out
+        train, held_out = (again(side, [self.texts[case.record] for case in side]) for side in sides)
+        return replace(self.evidence, train=train, held_out=held_out, prior=again(self.evidence.prior, prior))
+
     def side(self, split: str) -> list[Record]:
         """The real pictures of one side of the split, sorted by id."""
-        return [record for record in self.kept if record.split == split and record.depth == 0]
+        return [record for record in self.kept if record.split == split and is_real(record)]
 
     def prompts(self, job: Job) -> list[str]:
         """What is drawn at each looked-at step: the recipe's prompts, or some captions of held-out pictures."""
@@ -44,24 +62,31 @@ class Material:
         return list(dict.fromkeys(self.texts[record.id] for record in ordered))
 
 
+def is_real(record: Record) -> bool:
+    """Whether no program made the picture, neither here nor before it was exported and read back."""
+    return record.depth == 0 and not root_of(record.tags)
+
+
 def gather(job: Job, store: Store, backbone: Backbone) -> Material:
     """Everything of the job's snapshot, from the store's caches where it is there. ``backbone`` must be untuned."""
     tag, samples = job.snapshot.tag, job.recipe.samples
-    kept = [record for record in store.records(tag=tag) if record.verdict == "kept"]
+    kept = [r for r in store.records(tag=tag) if r.verdict == "kept" and REGULARISATION not in r.tags]
     captions = store.captions(tag=tag)
     texts = {record.id: captions[record.id].text if record.id in captions else "" for record in kept}
     cache = store.cache("latents")
-    pictures = latents(backbone, kept, reader(store), cache, resolution=backbone.resolution)
-    told = conditionings(backbone, [*texts.values(), *samples.prompts], store.cache("text_states"))
+    pictures = latents(backbone, kept, reader(store, job.recipe.reading), cache, resolution=backbone.resolution)
+    of_class = class_examples(job, store, backbone)
+    spoken = [*texts.values(), *samples.prompts, *(example.caption for example in of_class)]
+    told = conditionings(backbone, spoken, store.cache("text_states"))
     trained = [record for record in kept if record.split == "train"]
     if not trained:
         raise NotEnoughData(f"no picture is left to train on; the dataset {tag} keeps {len(kept)}, all held out")
 
     def cases(split: str) -> Sequence[Case]:
-        real = [record for record in kept if record.split == split and record.depth == 0]
+        real = [record for record in kept if record.split == split and is_real(record)]
         return [Case(r.id, r.group, pictures[r.id], told[texts[r.id]]) for r in real]
 
     prior = prior_cases(backbone, samples.prior, cache, steps=samples.steps, guidance=samples.guidance)
     evidence = Evidence(train=cases("train"), held_out=cases("held_out"), prior=prior)
     examples = [Example(r.id, pictures[r.id], texts[r.id], r.weight) for r in trained]
-    return Material(kept, texts, examples, told, evidence)
+    return Material(kept, texts, beside(job, examples, of_class), told, evidence)

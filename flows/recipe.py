@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from augment.acceptance import Acceptance
 from augment.generator import Generator
 from augment.transform import Transform
 from backbones.family import Family, family_of
@@ -18,10 +19,13 @@ from core.block import Block, Choice, explain
 from core.errors import RecipeError
 from core.hashing import digest, folder_digest
 from curation.filter import Filter
+from curation.reading import Frames, Reading
 from curation.source import Source
 from curation.splits import Split
 from evaluation.metric import Metric
+from training.class_pictures import ClassPictures
 from training.spec import Train
+from training.text_encoder import TextEncoder
 
 
 class Part(BaseModel):
@@ -37,6 +41,7 @@ class Augment(Part):
     generators: tuple[Annotated[Generator, Choice(Generator)], ...] = ()
     copies: int = Field(default=1, ge=1, description="how many pictures each block makes of each parent")
     share: float = Field(default=0.5, ge=0, le=0.9, description="derived pictures are at most this share of the steps")
+    accept: Acceptance = Field(default=Acceptance(), description="which pictures that a model drew are trained on")
     seed: int = 0
 
 
@@ -74,6 +79,7 @@ class Recipe(Part):
         default="", pattern=r"^[A-Za-z0-9._-]*$", description="the store's name; empty: the recipe's name"
     )
     home: str = Field(default="", description="the data folder; empty: $VELATURA_DATA or ./velatura-data")
+    reading: Reading = Reading()
     filters: tuple[Annotated[Filter, Choice(Filter)], ...] = tuple(
         Filter.parse(kind) for kind in ("resolution", "information", "near_duplicate")
     )
@@ -101,6 +107,8 @@ class Recipe(Part):
     def model_key(self, manifest: str) -> str:
         """What a trained model follows from: the data's manifest, the base, and how it is trained and looked at."""
         spec = self.model_dump(mode="json", include={"name", "augment", "train", "samples", "metrics"})
+        if self.reading.matte != Reading().matte:  # the one thing that changes pixels and not the manifest
+            spec["matte"] = self.reading.matte
         return digest("model", manifest, folder_digest(Path(self.family.path)), spec)
 
     def flat(self) -> dict[str, str]:
@@ -233,14 +241,20 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _SCIENTIFIC, list("-+01
 
 PARTS: dict[str, type[BaseModel]] = {
     "recipe": Recipe,
+    "reading": Reading,
+    "frames": Frames,
     "split": Split,
     "augment": Augment,
+    "accept": Acceptance,
     "train": Train,
+    "class_pictures": ClassPictures,
+    "text_encoder": TextEncoder,
     "samples": Samples,
 }
 FAMILIES: dict[str, str] = {
     "source": "curation.source:Source",
     "filter": "curation.filter:Filter",
+    "export": "curation.export:Export",
     "captioner": "captioning.captioner:Captioner",
     "transform": "augment.transform:Transform",
     "generator": "augment.generator:Generator",

@@ -12,12 +12,15 @@ from pathlib import Path
 from augment.augment import Augmented, augment
 from augment.generator import Generator
 from augment.transform import Transform
+from backbones.embedding import Embedder
 from captioning.caption import Captioned, caption
 from core.errors import DiskFull, NotEnoughData, TrainingFailed
 from core.progress import report, say
 from core.snapshot import Snapshot
 from curation.curate import Curated, Ingested, curate, ingest
+from flows.data_page import write_card
 from flows.home import Home
+from flows.inspecting import Quality
 from flows.job import Job, reader
 from flows.recipe import Recipe
 from flows.spool import read
@@ -31,6 +34,8 @@ ROOM = 64 << 20
 
 def open_store(recipe: Recipe) -> Store:
     """The store of the recipe's dataset, made where there is none; `DiskFull` where there is no room to begin."""
+    for block in (*recipe.augment.transforms, *recipe.augment.generators):
+        block.check()  # a missing model is told before anything is read
     root = Home.of(recipe.home).root
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
@@ -41,12 +46,28 @@ def open_store(recipe: Recipe) -> Store:
 
 def read_pictures(recipe: Recipe, store: Store) -> Ingested:
     """Read what is new or changed in the source, and measure it."""
-    return ingest(store, recipe.pictures, recipe.filters)
+    return ingest(store, recipe.pictures, recipe.filters, reading=recipe.reading)
+
+
+def embed_pictures(recipe: Recipe, store: Store) -> int:
+    """What the CLIPs see that filters and split will ask for, made beforehand; for how many pictures.
+
+    Captioners ask later, and only for what is kept.
+    """
+    asked = [recipe.split.alike.clip] if recipe.split.embedding is not None else []
+    clips = dict.fromkeys([clip for one in recipe.filters for clip in one.clips] + asked)
+    if not clips:
+        return 0
+    records = [r for r in store.records() if r.depth == 0 and r.width and r.source == recipe.pictures.name]
+    for clip in clips:
+        Embedder.named(clip, store.cache("embeddings")).pictures(records, reader(store, recipe.reading))
+    return len(records)
 
 
 def choose_pictures(recipe: Recipe, store: Store) -> Curated:
     """Refuse, group and split what was read; `NotEnoughData` where nothing is left."""
-    curated = curate(store, recipe.filters, recipe.split, sources=[recipe.pictures.name])
+    sources = [recipe.pictures.name]
+    curated = curate(store, recipe.filters, recipe.split, sources=sources, reading=recipe.reading)
     if curated.kept == 0:
         reasons = ", ".join(f"{count} {code}" for code, count in sorted(curated.refused.items())) or "none was found"
         raise NotEnoughData(f"no picture of {recipe.pictures.name} can be used: {reasons}")
@@ -55,14 +76,18 @@ def choose_pictures(recipe: Recipe, store: Store) -> Curated:
 
 def write_captions(recipe: Recipe, store: Store) -> Captioned:
     """Caption what has no caption of this captioner; what a person wrote stays."""
-    return caption(store, recipe.captioner, reader(store))
+    return caption(store, recipe.captioner, reader(store, recipe.reading), base=recipe.base)
 
 
 def make_pictures(recipe: Recipe, store: Store) -> Augmented:
     """Make what the recipe's transforms and generators ask for."""
     asked = recipe.augment
     blocks: list[Transform | Generator] = [*asked.transforms, *asked.generators]
-    return augment(store, blocks, asked.copies, asked.seed, reader(store), share=asked.share)
+    read = reader(store, recipe.reading)
+    inspector = Quality.of(recipe.filters, read, store.cache("embeddings"))
+    return augment(
+        store, blocks, asked.copies, asked.seed, read, share=asked.share, acceptance=asked.accept, inspector=inspector
+    )
 
 
 def prepare_job(recipe: Recipe, snapshot: Snapshot) -> Job:
@@ -92,6 +117,12 @@ def begin_run(job: Job, tracking: Tracking) -> str:
     if known is None or not known.inputs.dataset_inputs:
         tracking.log_snapshot(run, job.snapshot)
     return run
+
+
+def describe_data(job: Job, store: Store, tracking: Tracking, run: str) -> None:
+    """The dataset card of the run's snapshot, in the run's folder and in MLflow; a run that fails has it, too."""
+    for path in write_card(store, job.snapshot, job.folder, job.recipe.dataset or job.recipe.name).values():
+        tracking.log_file(run, path)
 
 
 def train_model(job: Job, tracking: Tracking, run: str) -> None:

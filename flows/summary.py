@@ -85,7 +85,7 @@ def data_lines(outcome: Outcome) -> list[str]:
     """What became of the pictures."""
     ingested, curated, snapshot = outcome.ingested, outcome.curated, outcome.job.snapshot
     refused = ", ".join(f"{count} {code.replace('_', ' ')}" for code, count in sorted(curated.refused.items()))
-    trained = curated.kept - curated.held_out
+    trained = curated.kept - curated.held_out - curated.regularisation
     lines = [
         f"[bold]pictures[/]  {ingested.found} found, {ingested.read} read; {curated.kept} kept: "
         f"{trained} to train on, {curated.held_out} held out",
@@ -95,7 +95,16 @@ def data_lines(outcome: Outcome) -> list[str]:
         f"({outcome.augmented.unchanged} were there)",
         f"          dataset {snapshot.tag}, manifest {snapshot.manifest[:12]}",
     ]
-    return [*lines, *(f"          {escape(words)}" for words in (*ingested.notes, *curated.moved))]
+    notes = [*ingested.notes, *regularisation_note(curated.regularisation), *curated.moved]
+    return [*lines, *(f"          {escape(words)}" for words in notes)]
+
+
+def regularisation_note(count: int) -> list[str]:
+    """What is told where there are regularisation pictures."""
+    if not count:
+        return []
+    pictures = "1 regularisation picture is" if count == 1 else f"{count} regularisation pictures are"
+    return [f"{pictures} kept but left out of training: there is no prior preservation yet"]
 
 
 def meaning_of_gap(figures: Mapping[str, float]) -> str:

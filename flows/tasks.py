@@ -24,6 +24,12 @@ def ingest(recipe: Recipe, store: Store) -> Ingested:
 
 
 @stage
+def embed(recipe: Recipe, store: Store) -> int:
+    """Let the CLIPs that filters ask see every picture."""
+    return stages.embed_pictures(recipe, store)
+
+
+@stage
 def curate(recipe: Recipe, store: Store) -> Curated:
     """Refuse, group and split."""
     return stages.choose_pictures(recipe, store)
@@ -45,6 +51,12 @@ def augment(recipe: Recipe, store: Store) -> Augmented:
 def snapshot(store: Store) -> Snapshot:
     """Name this state of the dataset."""
     return store.snapshot()
+
+
+@stage
+def describe(job: Job, store: Store, tracking: Tracking, run: str) -> None:
+    """Say what the data is that is trained on."""
+    stages.describe_data(job, store, tracking, run)
 
 
 @stage

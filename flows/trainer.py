@@ -38,8 +38,9 @@ class Looker:
         if self.job.mark(step).exists():
             return
         measured = {}
+        heard = self.material.heard_by(self.backbone, self.job.recipe.samples.prior)
         for metric in self.metrics:
-            observed = metric.observe(Subject(self.backbone, self.material.evidence))
+            observed = metric.observe(Subject(self.backbone, heard))
             save_observation(folder / f"{metric.kind}.npz", observed)
             base = load_observation(self.job.step_folder(0) / f"{metric.kind}.npz")
             measured[metric.kind] = metric.measure(base, observed, self.material.evidence)

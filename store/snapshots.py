@@ -1,6 +1,6 @@
 """Names for states of the whole store: a tag on every table, then one row that says it is complete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from core.caption import Caption
 from core.errors import StoreError
@@ -17,14 +17,15 @@ def all_snapshots(uri: str, table: Table) -> list[Snapshot]:
     return [Snapshot(uri, tag, count, held_out, manifest) for tag, manifest, count, held_out in rows]
 
 
-def find(uri: str, table: Table, tag: str) -> Snapshot:
-    """The snapshot ``tag``."""
+def find(uri: str, table: Table, tag: str, names: Mapping[str, str]) -> Snapshot:
+    """The snapshot ``tag``, or the one that one of people's ``names`` stands for."""
     known = all_snapshots(uri, table)
     for snapshot in known:
-        if snapshot.tag == tag:
+        if snapshot.tag == names.get(tag, tag):
             return snapshot
-    names = ", ".join(snapshot.tag for snapshot in known[-5:]) or "none yet"
-    raise StoreError(f"the store {uri} has no snapshot {tag!r}; the newest are: {names}")
+    newest = ", ".join(snapshot.tag for snapshot in known[-5:]) or "none yet"
+    named = f"; names: {', '.join(names)}" if names else ""
+    raise StoreError(f"the store {uri} has no snapshot {tag!r}; the newest are: {newest}{named}")
 
 
 def take(
@@ -33,14 +34,15 @@ def take(
     tagged: list[Table],
     records: Callable[[str], list[Record]],
     captions: Callable[[str], dict[str, Caption]],
+    unchanged: Callable[[Snapshot], bool],
 ) -> Snapshot:
-    """Tag every table and write the row, or give the newest snapshot where nothing has changed since.
+    """Tag every table and write the row, or give the newest snapshot where it is ``unchanged`` since.
 
     The row comes last: tags without one belong to a run that was killed, and the next snapshot takes them over.
     The caller holds the writer's lock.
     """
     before = all_snapshots(uri, table)
-    if before and before[-1].manifest == manifest_of(records(""), captions("")):
+    if before and unchanged(before[-1]):
         return before[-1]
     tag = f"data-{len(before) + 1:04d}"
     for each in tagged:

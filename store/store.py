@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
+
+import pyarrow as pa
 
 from core.cache import Cache
 from core.caption import Caption
 from core.errors import StoreError
 from core.record import Record
-from core.snapshot import Snapshot
-from store import folder, snapshots
+from core.snapshot import Snapshot, manifest_of
+from store import edits, folder, names, snapshots
 from store.batches import batches
 from store.cache import TableCache
+from store.edits import Edit
 from store.faults import explained
 from store.image import Image
 from store.images import Images
 from store.lock import Waiting, exclusive, reentrant
 from store.rows import Row, arrow_of, caption_of, caption_row, record_of, record_row, rows_of
 from store.table import Table, find, find_or_make
-from store.tables import CAPTIONS, TABLES, TAGGED
+from store.tables import CAPTIONS, DESCRIBING, EDITS, RECORDS, TABLES, TAGGED
 
 
 class Store:
@@ -84,6 +87,20 @@ class Store:
         """All records, refused and removed ones too, sorted by id; as of the snapshot ``tag`` if one is named."""
         return sorted((record_of(row) for row in self._read("records", tag)), key=lambda record: record.id)
 
+    def scan_records(self, *columns: str) -> Iterator[pa.RecordBatch]:
+        """Some columns of all records and their row ids (``_rowid``), a part at a time: for tables of millions.
+
+        A record keeps its row id for as long as it is there.
+        """
+        return self._tables["records"].scan(*columns)
+
+    def records_at(self, row_ids: Sequence[int]) -> dict[int, Record]:
+        """Records by their row ids."""
+        parts = list(self._tables["records"].at(row_ids))
+        ids = [id_ for part in parts for id_ in part["_rowid"].to_pylist()]
+        rows = [row for part in parts for row in rows_of(part, RECORDS)]
+        return {id_: record_of(row) for id_, row in zip(ids, rows, strict=True)}
+
     def put_captions(self, captions: Iterable[Caption]) -> int:
         """Add or replace captions; how many rows that changed.
 
@@ -107,9 +124,37 @@ class Store:
             caption = self._captions([record]).get(record, Caption(record))
             self._put("captions", {record: caption_row(replace(caption, user=text))})
 
+    def edit_captions(self, texts: Mapping[str, str], what: str) -> Edit | None:
+        """The same of many, by record, as one edit that `undo_edit` can take back; None where nothing changes."""
+        unknown = sorted(set(texts) - set(self._tables["records"].row_ids(list(texts))))
+        if unknown:
+            raise StoreError(f"the store {self.uri} has no record {', '.join(map(repr, unknown[:3]))}")
+        with self._captions_lock():
+            return self._edit(texts, what)
+
+    def edits(self) -> list[Edit]:
+        """What people have changed in captions, oldest first."""
+        return edits.all_edits(self._tables["edits"])
+
+    def undo_edit(self) -> tuple[Edit, Edit | None] | None:
+        """Take the last edit back: that edit, and the one that was made of it; None where there is none to take back.
+
+        A caption that was changed since stays. Taking back once more takes back the edit before.
+        """
+        with self._captions_lock():
+            last = edits.to_undo(self.edits())
+            if last is None:
+                return None
+            said = {key: c.user for key, c in self._captions([change.record for change in last.changes]).items()}
+            return last, self._edit(edits.taken_back(last, said), f"undo: {last.what}", last.number)
+
     def captions(self, *, tag: str = "") -> dict[str, Caption]:
         """All captions by their record's id; as of the snapshot ``tag`` if one is named."""
         return {row[0]: caption_of(row) for row in self._read("captions", tag)}
+
+    def captions_of(self, records: Sequence[str]) -> dict[str, Caption]:
+        """The captions of some records, by the record's id."""
+        return self._captions(records) if records else {}
 
     def cache(self, table: Literal["embeddings", "latents", "text_states"]) -> Cache:
         """Arrays by content key."""
@@ -118,25 +163,83 @@ class Store:
     def snapshot(self) -> Snapshot:
         """Name the present state, or give the newest snapshot where the dataset is still the same."""
         with self.writer():
-            return snapshots.take(
-                self.uri,
-                self._tables["snapshots"],
-                [self._tables[name] for name in TAGGED],
-                lambda tag: [record_of(row) for row in self._read_at("records", tag)],
-                lambda tag: {row[0]: caption_of(row) for row in self._read_at("captions", tag)},
-            )
+            return self._take(lambda newest: newest.manifest == manifest_of(self.records(), self.captions()))
 
     def snapshots(self) -> list[Snapshot]:
         """Every snapshot, oldest first."""
         return snapshots.all_snapshots(self.uri, self._tables["snapshots"])
 
     def at(self, tag: str) -> Snapshot:
-        """The snapshot ``tag``; a `StoreError` if there is none."""
-        return snapshots.find(self.uri, self._tables["snapshots"], tag)
+        """The snapshot ``tag``, or the one that a person gave this name; a `StoreError` if there is none."""
+        return snapshots.find(self.uri, self._tables["snapshots"], tag, self.names())
+
+    def dates(self) -> dict[str, datetime | None]:
+        """When each snapshot was taken, by its tag; None where that is not known."""
+        return self._tables["records"].tags()
+
+    def names(self) -> dict[str, str]:
+        """People's names for snapshots: name -> tag."""
+        return names.all_names(self._tables["names"])
+
+    def name(self, tag: str, name: str, *, move: bool = False) -> Snapshot:
+        """Give a snapshot a name that can be used wherever a snapshot is named; a `StoreError` if it is taken."""
+        with self.writer():
+            found = self.at(tag)
+            names.give(self.uri, self._tables["names"], name, found.tag, move=move)
+        return found
+
+    def restore(self, tag: str) -> tuple[Snapshot, Snapshot]:
+        """Make records and captions those of a snapshot again: the snapshots of the state before, and of that now.
+
+        Nothing is lost: the state before is a snapshot, to the last score. Both are the same where nothing changed.
+        """
+        with self.writer(), self._captions_lock():
+            wanted = self.at(tag)
+            before = self._take(self._is_at)
+            for table in (self._tables[name] for name in DESCRIBING):
+                if not table.is_same(before.tag, wanted.tag):
+                    table.restore(wanted.tag)
+            return before, self._take(self._is_at)
+
+    def columns(self, table: Literal["records", "captions", "images"], *columns: str, tag: str = "") -> pa.Table:
+        """Some columns of all rows as Arrow, in no order: for counting and comparing a million of them.
+
+        No pictures are read.
+        """
+        assert columns, "name the columns"
+        return self._tables[table].read(*columns, tag=self.at(tag).tag if tag else "")
 
     def size(self) -> dict[str, int]:
         """How many rows each table has."""
         return {name: table.count() for name, table in self._tables.items()}
+
+    def _take(self, unchanged: Callable[[Snapshot], bool]) -> Snapshot:
+        return snapshots.take(
+            self.uri,
+            self._tables["snapshots"],
+            [self._tables[name] for name in TAGGED],
+            lambda tag: [record_of(row) for row in self._read_at("records", tag)],
+            lambda tag: {row[0]: caption_of(row) for row in self._read_at("captions", tag)},
+            unchanged,
+        )
+
+    def _is_at(self, snapshot: Snapshot) -> bool:
+        """Whether nothing that describes a picture was written since."""
+        return all(self._tables[name].is_at(snapshot.tag) for name in DESCRIBING)
+
+    def _edit(self, texts: Mapping[str, str], what: str, undoes: int = 0) -> Edit | None:
+        """The caller holds the captions' lock."""
+        known = self._captions(list(texts)) if texts else {}
+        before = {record: known.get(record, Caption(record)) for record in texts}
+        changes = [edits.Change(r, before[r].user, text) for r, text in texts.items() if before[r].user != text]
+        if not changes and not undoes:
+            return None
+        number = max((edit.number for edit in self.edits()), default=0) + 1
+        # an undo that finds nothing to change must be known all the same, or it would be tried for ever
+        edit = edits.new_edit(number, what, changes or [edits.Change("", "", "")], undoes)
+        self._tables["edits"].insert(arrow_of(edits.rows_of_edit(edit), EDITS))  # first: killed now, undo finds nothing
+        self._put("captions", {c.record: caption_row(replace(before[c.record], user=c.after)) for c in changes})
+        return edit if changes else None
 
     def _captions_lock(self) -> AbstractContextManager[None]:
         """Held while captions are read and written back, so that a person's edit in between cannot be lost."""
@@ -147,9 +250,7 @@ class Store:
         return {row[0]: caption_of(row) for part in parts for row in rows_of(part, CAPTIONS)}
 
     def _read(self, table: str, tag: str) -> list[Row]:
-        if tag:
-            self.at(tag)  # a tag without a complete snapshot is not one
-        return self._read_at(table, tag)
+        return self._read_at(table, self.at(tag).tag if tag else "")  # a tag without a complete snapshot is not one
 
     def _read_at(self, table: str, tag: str) -> list[Row]:
         return rows_of(self._tables[table].read(tag=tag), TABLES[table])

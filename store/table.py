@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from store.lock import if_free
 from store.upkeep import join_small
 
 TRIES = 20  # Lance has tried each of them several times by itself
+SCANNED = 8192  # rows looked at together
 STABLE_ROW_IDS = {"new_table_enable_stable_row_ids": "true"}  # can only be said when a table is made
 
 
@@ -37,9 +39,19 @@ class Table:
         """How many rows there are."""
         return int(self._table.count_rows())
 
-    def read(self, *, tag: str = "") -> pa.Table:
-        """All rows, in no order."""
-        return self.dataset(tag).to_table(columns=self.schema.names)
+    def read(self, *columns: str, tag: str = "") -> pa.Table:
+        """All rows, in no order; only those ``columns`` if any are named."""
+        return self.dataset(tag).to_table(columns=list(columns) or self.schema.names)
+
+    def scan(self, *columns: str) -> Iterator[pa.RecordBatch]:
+        """Those columns of all rows and their row ids (``_rowid``), some thousand rows at a time, in no order."""
+        yield from self.dataset().to_batches(columns=list(columns), with_row_id=True, batch_size=SCANNED)
+
+    def at(self, row_ids: Sequence[int], *, batch: int = 256) -> Iterator[pa.Table]:
+        """Rows by their row ids (``_rowid`` says which is which), some at a time, in no order."""
+        for start in range(0, len(row_ids), batch):
+            rows = self._table.take_row_ids(list(row_ids[start : start + batch]))
+            yield rows.with_row_id().select(self.schema.names).to_arrow()
 
     def row_ids(self, keys: Sequence[str]) -> dict[str, int]:
         """The row id of each of ``keys`` that is there. It stays the same when the row is replaced."""
@@ -110,6 +122,25 @@ class Table:
                 dataset.tags.update(name, dataset.version)
             else:
                 dataset.tags.create(name, dataset.version)
+
+    def tags(self) -> dict[str, datetime | None]:
+        """Tag -> when it was given; None where an older Lance has not written that down."""
+        return {name: tag.get("updated_at") for name, tag in self.dataset().tags.list().items()}
+
+    def is_at(self, tag: str) -> bool:
+        """Whether nothing was written since ``tag`` was given."""
+        newest = self.dataset()
+        return bool(newest.version == newest.tags.get_version(tag))
+
+    def is_same(self, tag: str, other: str) -> bool:
+        """Whether the rows were the same at both tags."""
+        one, two = (self.read(tag=name).sort_by(self.key) for name in (tag, other))
+        return bool(one.equals(two))
+
+    def restore(self, tag: str) -> None:
+        """Make the rows those of ``tag`` again, as a new version; no row is written."""
+        with explained(self._uri):
+            self.dataset(tag).restore()
 
 
 def find(connection: Any, name: str, schema: pa.Schema) -> Table | None:

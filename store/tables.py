@@ -86,6 +86,21 @@ SNAPSHOTS = pa.schema(
     ]
 )
 
+NAMES = pa.schema([key("name"), column("tag", pa.string())])
+
+EDITS = pa.schema(
+    [
+        key("key"),  # number of the edit / id of the record
+        column("number", pa.int64()),
+        column("made", pa.string()),
+        column("what", pa.string()),
+        column("undoes", pa.int64()),
+        column("record", pa.string()),
+        column("before", pa.string()),
+        column("after", pa.string()),
+    ]
+)
+
 TAGGED = {
     "images": IMAGES,
     "records": RECORDS,
@@ -94,4 +109,6 @@ TAGGED = {
     "latents": ARRAYS,
     "text_states": ARRAYS,
 }
-TABLES = {**TAGGED, "snapshots": SNAPSHOTS}
+DESCRIBING = ("captions", "records")
+"""the tables that say what a dataset is; the others hold pictures and what follows from them"""
+TABLES = {**TAGGED, "snapshots": SNAPSHOTS, "names": NAMES, "edits": EDITS}

@@ -1,6 +1,8 @@
 """The drawing in the design is held to the code: imports point down, big libraries have one home."""
 
 import ast
+import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,20 @@ def test_imports_point_down_and_big_libraries_stay_at_home(path: Path) -> None:
             assert name == package or name in BELOW[package], f"{package} must not import {name}"
         if name in HOMES:
             assert package in HOMES[name], f"{name} belongs to {', '.join(HOMES[name])}, not to {package}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parent.name == "flows"], ids=lambda p: str(p.stem))
+def test_no_file_of_the_flows_hides_a_library(path: Path) -> None:
+    """Loading a flow by its path puts `flows/` itself first on the import path."""
+    assert path.stem not in {*sys.stdlib_module_names, *BELOW}
+    libraries = [folder for folder in sys.path if folder.endswith("site-packages")]
+    assert PathFinder.find_spec(path.stem, libraries) is None
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_class_is_parsed_as_it_is_made(path: Path) -> None:
+    """Python 3.11 fails at that now and then where another thread parses too, as Prefect's worker does."""
+    assert "use_attribute_docstrings" not in path.read_text()
 
 
 @pytest.mark.parametrize("package", BELOW)

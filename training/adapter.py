@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from core.block import Block
+from core.errors import RecipeError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -49,7 +50,7 @@ class Attached(ABC):
     def detach(self) -> None:
         """Leave the backbone as it was before `Adapter.attach`."""
 
-    def conditioning(self, captions: Sequence[str], cached: Conditioning) -> Conditioning:  # noqa: ARG002
+    def conditioning(self, captions: Sequence[str], cached: Conditioning, step: int) -> Conditioning:  # noqa: ARG002
         """What the network is told of a batch: the cached text states, unless the adapter trains words itself."""
         return cached
 
@@ -60,6 +61,22 @@ class Attached(ABC):
 class Adapter(Block, family="training.adapters"):
     """The parameters of an adapter."""
 
+    files: ClassVar[Mapping[str, str]] = {
+        "weights": "kohya.safetensors",
+        "diffusers": "pytorch_lora_weights.safetensors",
+    }
+    """what `Attached.export` writes, by what it is for; ``weights`` is the one that is looked at and registered"""
+
+    def check(self, captions: Sequence[str]) -> None:
+        """`RecipeError` where nothing can be learned from pictures with these captions."""
+
     @abstractmethod
     def attach(self, backbone: Backbone) -> Attached:
         """Put it on the backbone; what it starts with is drawn from torch's global generator."""
+
+    def attach_with_words(self, backbone: Backbone, rate: float, steps: int) -> Attached:  # noqa: ARG002
+        """Put it on the network and the text encoder; `RecipeError` where this kind trains no text encoder.
+
+        The text encoder's learning rate is ``rate`` times the optimizer's; after ``steps`` it stays as it is.
+        """
+        raise RecipeError(f"train.text_encoder: {self.kind} trains no text encoder; lora and locon do. Leave it out")

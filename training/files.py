@@ -1,57 +1,99 @@
-"""LoRA files that other programs read: kohya's layout (web UIs, ComfyUI) and diffusers'."""
+"""Adapter files that other programs read: kohya's and LyCORIS's layout (web UIs, ComfyUI), diffusers' and peft's."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from core.files import write_text
 from training.tensors import bytes_of, header_of, in_order, read_tensors, write_tensors
 
-
-@dataclass(frozen=True, slots=True)
-class LowRank:
-    """What a LoRA adds to one layer: alpha / rank * up @ down."""
-
-    down: Tensor
-    """(rank, in), or (rank, in, k, k) for a convolution"""
-    up: Tensor
-    """(out, rank), or (out, rank, 1, 1)"""
-    alpha: float
-
-    @property
-    def rank(self) -> int:
-        return self.down.shape[0]
+Parts = dict[str, Tensor]
+"""what a layer has learned, by LyCORIS's names: ``lora_up.weight``, ``hada_w1_a``, ``alpha``, ..."""
+Sides = Mapping[str, Mapping[str, Parts]]
+"""``unet`` and ``text_encoder``, path of the layer, its parts"""
+ALGORITHMS = {"hada_w1_a": "loha", "lokr_w1": "lokr", "lokr_w1_a": "lokr", "on_input": "ia3", "oft_blocks": "diag-oft"}
+"""LyCORIS's names of the kinds, by a part that tells them"""
 
 
-def write_kohya(path: Path, layers: Mapping[str, LowRank], metadata: Mapping[str, str]) -> None:
-    """``lora_unet_<path with underscores>.{lora_down.weight, lora_up.weight, alpha}``, as SD 1.x and 2.x files are."""
-    tensors: dict[str, Tensor] = {}
-    for layer, low_rank in layers.items():
-        name = f"lora_unet_{layer.replace('.', '_')}"
-        tensors[f"{name}.lora_down.weight"] = low_rank.down
-        tensors[f"{name}.lora_up.weight"] = low_rank.up
-        tensors[f"{name}.alpha"] = torch.tensor(low_rank.alpha)
-    first = next(iter(layers.values()))
-    network = {
-        "ss_network_module": "networks.lora",
-        "ss_network_dim": str(first.rank),
-        "ss_network_alpha": str(first.alpha),
-        "ss_network_args": "{}",
+def layer_name(side: str, path: str) -> str:
+    """A layer's name in kohya's and LyCORIS's files, for SD 1.x and 2.x."""
+    if side == "unet":
+        return f"lora_unet_{path.replace('.', '_')}"
+    # transformers 5.6 took the text_model level out of the modules; in files it stays
+    return f"lora_te_text_model_{path.removeprefix('text_model.').replace('.', '_')}"
+
+
+def write_kohya(path: Path, layers: Sides, metadata: Mapping[str, str]) -> None:
+    """``<layer's name>.<part>``, as kohya's and LyCORIS's files are."""
+    alpha = next(iter(layers["unet"].values())).get("alpha")
+    tensors = {
+        f"{layer_name(side, layer)}.{part}": tensor
+        for side, of_side in layers.items()
+        for layer, parts in of_side.items()
+        for part, tensor in with_alpha(parts, alpha).items()
     }
-    whole = {**network, **metadata}
+    whole = {**network_metadata(next(iter(layers["unet"].values()))), **metadata}
     write_tensors(path, tensors, {**whole, **hashes_of(tensors, whole)})
 
 
-def write_diffusers(path: Path, layers: Mapping[str, LowRank], metadata: Mapping[str, str]) -> None:
+def with_alpha(parts: Parts, alpha: Tensor | None) -> Parts:
+    """A LoRA layer with another alpha and the same sense: diffusers misreads files whose layers have several."""
+    if alpha is None or "lora_up.weight" not in parts or parts["alpha"] == alpha:
+        return parts
+    return parts | {"lora_up.weight": parts["lora_up.weight"] * (parts["alpha"] / alpha), "alpha": alpha}
+
+
+def network_metadata(first: Parts) -> dict[str, str]:
+    """What tools ask first of a file: which program's layers these are, and their rank."""
+    algorithm = next((name for part, name in ALGORITHMS.items() if part in first), "lora")
+    plain = algorithm == "lora" and "dora_scale" not in first
+    arguments = {} if plain else {"algo": algorithm, **({"dora_wd": "True"} if "dora_scale" in first else {})}
+    rank = next((first[part].shape[0] for part in RANKED if part in first), 1)
+    return {
+        "ss_network_module": "networks.lora" if plain else "lycoris.kohya",
+        "ss_network_dim": str(rank),
+        "ss_network_alpha": str(float(first.get("alpha", torch.tensor(1.0)))),
+        "ss_network_args": json.dumps(arguments),
+    }
+
+
+RANKED = ("lora_down.weight", "hada_w1_b", "lokr_w2_b", "lokr_w1_b")
+"""parts whose first side is the rank"""
+
+
+def write_diffusers(path: Path, layers: Sides, metadata: Mapping[str, str]) -> None:
     """``unet.<path>.{lora_A, lora_B}.weight``; readers take alpha for the rank, so the true one is put into lora_B."""
     tensors: dict[str, Tensor] = {}
-    for layer, low_rank in layers.items():
-        tensors[f"unet.{layer}.lora_A.weight"] = low_rank.down
-        tensors[f"unet.{layer}.lora_B.weight"] = low_rank.up * (low_rank.alpha / low_rank.rank)
+    for side, of_side in layers.items():
+        for layer, parts in of_side.items():
+            name = f"unet.{layer}" if side == "unet" else f"{side}.text_model.{layer.removeprefix('text_model.')}"
+            down, up = parts["lora_down.weight"], parts["lora_up.weight"]
+            tensors[f"{name}.lora_A.weight"] = down
+            tensors[f"{name}.lora_B.weight"] = up * (float(parts["alpha"]) / down.shape[0])
+            if "dora_scale" in parts:
+                scale = parts["dora_scale"]
+                tensors[f"{name}.lora_magnitude_vector"] = scale.transpose(0, 1) if down.dim() == 4 else scale.flatten()
     write_tensors(path, tensors, {**metadata, "format": "pt"})
+
+
+def write_peft(folder: Path, network: nn.Module, config: Any, metadata: Mapping[str, str]) -> None:
+    """A folder that peft's own `PeftModel.from_pretrained` reads, for kinds that diffusers has no loader for."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    tensors: dict[str, Tensor] = {}
+    for path, layer in network.named_modules():
+        if isinstance(layer, BaseTunerLayer):
+            for part in layer.adapter_layer_names:
+                for weight in getattr(layer, part).values():
+                    tensors[f"base_model.model.{path}.{part}"] = weight.detach().cpu()
+    said = {name: sorted(value) if isinstance(value, set) else value for name, value in config.to_dict().items()}
+    write_tensors(folder / "adapter_model.safetensors", tensors, {**metadata, "format": "pt"})
+    write_text(folder / "adapter_config.json", json.dumps(said, indent=1, sort_keys=True, default=str))
 
 
 def hashes_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, str]:

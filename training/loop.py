@@ -44,7 +44,7 @@ def train(
             run.pause(on_pause)
         try:
             for step in range(run.step + 1, spec.steps + 1):
-                batch = run.data.draw(run.rng)
+                batch = run.draw(step)
                 with autocast:
                     loss = run.loss_of(batch, run.rng)
                 loss.backward()  # type: ignore[no-untyped-call]

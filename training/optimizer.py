@@ -21,6 +21,11 @@ class Optimizer(Block, family="training.optimizers"):
     """The parameters of an optimizer. Its state must be tensors and plain values, so that checkpoints can hold it."""
 
     learning_rate: float = Field(gt=0)
+    """how far each step goes, before the schedule"""
+
+    def advice(self) -> str:
+        """What to tell a user whose values are unusual for this kind; empty where all is well."""
+        return ""
 
     @abstractmethod
     def build(self, groups: Sequence[Group]) -> torch.optim.Optimizer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -14,8 +14,10 @@ from backbones.backbone import Backbone, Conditioning
 from core.errors import RecipeError
 from core.hashing import digest
 from training import checkpoint as checkpoints
+from training.adapter import Attached
 from training.data import Data, Example, identity_of
 from training.metadata import describe
+from training.objective import Batch
 from training.spec import Train
 
 
@@ -33,6 +35,14 @@ class Trained:
         """Folder of the exported files of every step that was looked at; the last is the result."""
         found = (self.folder / "weights").glob("step-*")
         return {int(path.name.removeprefix("step-")): path for path in sorted(found)}
+
+
+def attach(spec: Train, backbone: Backbone) -> Attached:
+    """The run's adapter on the backbone, and on its text encoder where the recipe asks for that."""
+    words = spec.text_encoder
+    if words is None:
+        return spec.adapter.attach(backbone)
+    return spec.adapter.attach_with_words(backbone, words.learning_rate / spec.optimizer.learning_rate, words.steps)
 
 
 class Run:
@@ -55,6 +65,7 @@ class Run:
                 f"train.objective: {spec.objective.kind} is for bases that predict {spec.objective.predicts}; "
                 f"this one predicts {backbone.prediction_type}"
             )
+        spec.adapter.check([example.caption for example in examples])
         self.data = Data(
             examples,
             conditionings,
@@ -76,8 +87,10 @@ class Run:
         with self._after:
             torch.manual_seed(self.spec.seed)
             self.rng = torch.Generator().manual_seed(self.spec.seed)
-            self.adapter = self.spec.adapter.attach(self.backbone)
+            self.adapter = attach(self.spec, self.backbone)
             self._after.callback(self.adapter.detach)
+            if advice := self.spec.optimizer.advice():
+                self.say(advice)
             groups = self.adapter.groups
             self.trained = [parameter for group in groups for parameter in group.parameters]
             self.optimizer = self.spec.optimizer.build(groups)
@@ -92,6 +105,11 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._after.__exit__(kind, error, trace)
+
+    def draw(self, step: int) -> Batch:
+        """The batch of a step, with what the network is told of it."""
+        batch = self.data.draw(self.rng)
+        return replace(batch, conditioning=self.adapter.conditioning(batch.captions, batch.conditioning, step))
 
     def _resume(self) -> None:
         last = checkpoints.newest(self.folder / "checkpoints", self.identity, self.say)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
     with safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+
+
+def write_pt(path: Path, value: Mapping[Any, Any]) -> None:
+    """Tensors and plain values as torch writes them, for programs that read nothing else; the same bytes every time."""
+    buffer = BytesIO()  # torch writes the file's name into it, and ours is a temporary one
+    torch.save(dict(value), buffer)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
 
 
 def checksum(tensors: Mapping[str, Tensor]) -> str:

@@ -21,12 +21,11 @@ class Information(Filter):
         return ("information",)
 
     def measure(self, view: View) -> dict[str, float]:
-        small = view.small
-        colours = np.zeros(small.shape[:2], np.intp)
-        for channel in (small[..., at] for at in range(3)):
+        colours = np.zeros(view.small.shape[:2], np.uint16)
+        for channel, step in zip(view.channels, (289, 17, 1), strict=True):
             ground = percentile(channel, 0.5)  # bins are centred on it, so that noise about it stays in one
             bins = (np.arange(256) - ground + 272) >> 5  # 0 to 16
-            colours = colours * 17 + bins[channel]
+            colours += np.take((bins * step).astype(np.uint16), channel)
         counts = np.bincount(colours.ravel())
         share = counts[counts > 0] / colours.size
         return {"information": max(0.0, float(-(share * np.log2(share)).sum()))}

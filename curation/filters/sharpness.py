@@ -19,20 +19,14 @@ class Sharpness(Filter):
     """
 
     least: float = Field(default=0.05, ge=0, le=1)
+    """a picture whose steepest edges are flatter is refused"""
 
     @property
     def scores(self) -> tuple[str, ...]:
         return ("sharpness",)
 
     def measure(self, view: View) -> dict[str, float]:
-        low, high = view.range
-        if high - low < FLAT:
-            return {"sharpness": 1.0}
-        grey = view.grey
-        neighbours = ((grey[1:], grey[:-1]), (grey[:, 1:], grey[:, :-1]))
-        slopes = [np.maximum(one, other) - np.minimum(one, other) for one, other in neighbours]
-        steepest = max(percentile(slope, 0.998) for slope in slopes if slope.size)
-        return {"sharpness": min(1.0, steepest / (high - low))}
+        return {"sharpness": sharpness(view)}
 
     def judge(self, batch: Batch) -> dict[str, Reason]:
         return {
@@ -40,3 +34,15 @@ class Sharpness(Filter):
             for r in batch.records
             if r.quality["sharpness"] < self.least
         }
+
+
+def sharpness(view: View) -> float:
+    """The steepest slope; 1 where there is nothing that could be blurred."""
+    low, high = view.range
+    if high - low < FLAT:
+        return 1.0
+    grey = view.grey
+    neighbours = ((grey[1:], grey[:-1]), (grey[:, 1:], grey[:, :-1]))
+    slopes = [np.maximum(one, other) - np.minimum(one, other) for one, other in neighbours]
+    steepest = max(percentile(slope, 0.998) for slope in slopes if slope.size)
+    return min(1.0, steepest / (high - low))

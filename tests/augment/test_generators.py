@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
-from augment.detectors import detected
+from augment.detectors import LEARNED, detected
 from augment.generator import Generator
 from augment.generators.lineart import Lineart
+from core.errors import MissingBase
 from core.pixels import Pixels
 from core.seeding import generator
 from tests.augment.things import a_picture, a_record
@@ -57,3 +61,49 @@ def test_a_detector_keeps_the_size_and_draws_from_our_seed_alone() -> None:
     np.testing.assert_array_equal(first, second)
     assert first.shape == a_picture().shape
     np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_canny_draws_edges_at_the_pictures_own_size() -> None:
+    image = np.full((90, 70, 3), 240, np.uint8)
+    image[30:60, 20:50] = 20
+    ((made),) = Lineart(detector="canny").generate([(a_record(), image, "")], [generator(1)])
+    assert made.refused is None
+    assert made.pixels.shape == image.shape
+    assert made.pixels[28:32, 35].min() < 128
+    assert made.pixels[45, 35].min() > 200  # lines only, where the standard detector would shade
+
+
+@pytest.mark.parametrize("detector", LEARNED)
+def test_a_learned_detector_without_its_weights_says_which_files_it_wants(detector: str, tmp_path: Path) -> None:
+    first = LEARNED[detector][1][0]
+    with pytest.raises(MissingBase, match=f"needs {first}.*name the folder"):
+        Lineart(detector=detector).check()  # type: ignore[arg-type]
+    with pytest.raises(MissingBase, match=f"lacks {first}"):
+        Lineart(detector=detector, weights=str(tmp_path)).check()  # type: ignore[arg-type]
+
+
+def test_a_learned_detector_reads_its_weights_from_the_folder(tmp_path: Path) -> None:
+    from controlnet_aux.teed import TED
+
+    torch.manual_seed(0)
+    file = tmp_path / LEARNED["teed"][1][0]
+    torch.save(TED().state_dict(), file)
+    block = Lineart(detector="teed", weights=str(tmp_path), resolution=64, least_ink=0)
+    batch = [(a_record(), a_picture(), "")]
+    first, second = (block.generate(batch, [generator(1)])[0] for _ in range(2))
+    np.testing.assert_array_equal(first.pixels, second.pixels)
+    assert first.pixels.shape == a_picture().shape
+    before = block.fingerprint
+    file.write_bytes(b"no weights at all")
+    other = Lineart(detector="teed", weights=str(tmp_path), resolution=64, least_ink=0)
+    assert other.fingerprint != before
+    with pytest.raises(MissingBase, match="is not of the detector teed"):
+        other.generate(batch, [generator(1)])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"low": 50}, {"detector": "canny", "sigma": 2.0}, {"weights": "x"}, {"detector": "hed", "high": 9}]
+)
+def test_a_key_that_the_detector_does_not_listen_to_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="has no such setting"):
+        Lineart(**wrong)  # type: ignore[arg-type]

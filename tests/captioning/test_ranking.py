@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from captioning.background import measured, remembered_background
-from captioning.composing import Tag, chosen, compose, without_repeats
+from captioning.composing import Tag, candidates, choose, compose
 from captioning.facets import Facet, Phrase
-from captioning.ranking import against_each_other, against_the_set
+from captioning.ranking import against_each_other, against_the_set, best, by_sigmoid
 from core.cache import Memory
 
 SUBJECT = Facet(
@@ -28,9 +28,13 @@ SETTING = Facet(
 FACETS = [SUBJECT, GROUP, PALETTE, SETTING]
 
 
-def tags(**scores: list[float]) -> list[Tag]:
-    every = {facet.name: scores.get(facet.name, [0.0] * len(facet.phrases)) for facet in FACETS}
-    return chosen(FACETS, every, 8, None)
+def tags(most: int = 8, least: float | None = None, **scores: list[float]) -> list[Tag]:
+    ranked = {
+        facet.name: best(np.array([scores.get(facet.name, [0.0] * len(facet.phrases))]), len(facet.phrases))[0]
+        for facet in FACETS
+    }
+    thresholds = {facet.name: facet.threshold if least is None else least for facet in FACETS}
+    return choose(candidates(FACETS, ranked, thresholds), most)
 
 
 def said(some: list[Tag]) -> list[str]:
@@ -94,7 +98,7 @@ def test_what_a_subject_implies_is_left_out_and_what_contradicts_it_too() -> Non
     assert said(tags(subject=[0, 0, 0.9], group=[0.1, 0.9])) == ["a dog"]
     assert said(tags(subject=[0, 0, 0.9], group=[0.9, 0.1])) == ["a dog"]
     assert said(tags(group=[0.9, 0.1])) == ["things"]
-    assert said(without_repeats(tags(palette=[0.9, 0.8]) * 2)) == ["red", "white"]
+    assert said(choose(tags(palette=[0.9, 0.8]) * 2, 8)) == ["red", "white"]
 
 
 def test_a_caption_gives_up_its_least_sure_tag_until_it_fits() -> None:
@@ -115,9 +119,9 @@ def test_facets_with_a_place_of_their_own_are_not_repeated_among_the_tags() -> N
 
 
 def test_at_most_so_many_tags_the_surest_ones() -> None:
-    every = {"subject": [0, 0, 0.6], "group": [0, 0], "palette": [0.9, 0.55], "setting": [0.8]}
-    assert said(chosen(FACETS, every, 2, None)) == ["red", "on a white background"]
-    assert said(chosen(FACETS, every, 8, 0.7)) == ["red", "on a white background"]
+    every: dict[str, list[float]] = {"subject": [0, 0, 0.6], "group": [0, 0], "palette": [0.9, 0.55], "setting": [0.8]}
+    assert said(tags(2, **every)) == ["red", "on a white background"]
+    assert said(tags(least=0.7, **every)) == ["red", "on a white background"]
 
 
 def test_what_the_files_name_says_already_is_not_said_again() -> None:
@@ -125,3 +129,55 @@ def test_what_the_files_name_says_already_is_not_said_again() -> None:
     named = {"name": "red apple"}
     assert compose(some, "{a name}, {tags}", named, lambda _: True)[0] == "a red apple, white, on a white background"
     assert compose(some, "{tags}", named, lambda _: True)[0] == "red and white, on a white background"
+
+
+SHIRTS = Facet(
+    name="wearing", threshold=0.5, most=3, phrases=(Phrase("a shirt"), Phrase("a white shirt"), Phrase("a hat"))
+)
+PLACE = Facet(
+    name="place",
+    threshold=0.5,
+    exclusive=True,
+    null=("nothing",),
+    phrases=(Phrase("indoors"), Phrase("in a park", implies=("outdoors",)), Phrase("outdoors")),
+)
+
+
+def test_the_shorter_of_two_tags_goes_whichever_comes_first() -> None:
+    short, long, hat = (Tag(SHIRTS, phrase, 0.9, 0.5) for phrase in SHIRTS.phrases)
+    assert said(choose([short, long, hat], 8)) == ["a white shirt", "a hat"]
+    assert said(choose([long, short, hat], 8)) == ["a white shirt", "a hat"]
+
+
+def test_of_two_answers_that_exclude_each_other_the_one_that_is_worth_more_is_said() -> None:
+    inside = Tag(PLACE, PLACE.phrases[0], 0.6, 0.5)
+    park = Tag(SHIRTS, Phrase("a bench in a park", implies=("outdoors",)), 0.95, 0.5)
+    assert said(choose([inside, park], 8)) == ["a bench in a park"]
+    sure = Tag(PLACE, PLACE.phrases[0], 0.99, 0.5)
+    assert said(choose([sure, park], 8)) == ["indoors"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.floats(0.5, 1)), max_size=6), st.integers(1, 30), st.integers(1, 4))
+def test_what_is_chosen_fits_and_a_wider_beam_is_never_worse(
+    drawn: list[tuple[int, float]], room: int, most: int
+) -> None:
+    some = [Tag(SHIRTS, SHIRTS.phrases[at], score, 0.5) for at, score in drawn]
+    chosen = [choose(some, most, beam=width, room=room, cost=len) for width in (1, 20)]
+    for tags_said in chosen:
+        assert len(tags_said) <= most
+        assert sum(len(tag.phrase.say) + 1 for tag in tags_said) <= room
+    assert bool(chosen[1]) >= bool(chosen[0])
+
+
+def test_a_sigmoid_scores_each_phrase_for_itself() -> None:
+    scores = by_sigmoid(np.array([[0.1, 0.3]], np.float32), 10.0, -2.0)
+    np.testing.assert_allclose(scores, 1 / (1 + np.exp(-np.array([[-1.0, 1.0]]))), rtol=1e-5)
+    alone = by_sigmoid(np.array([[0.3]], np.float32), 10.0, -2.0)
+    np.testing.assert_allclose(alone[0, 0], scores[0, 1])
+
+
+@given(arrays(np.float32, (4, 6), elements=st.sampled_from([0, 0.25, 0.5, 1])), st.integers(1, 6))
+def test_the_best_phrases_come_in_order_and_none_is_forgotten(scores: np.ndarray, count: int) -> None:
+    for row, found in zip(scores, best(scores, count), strict=True):
+        assert [score for _, score in found] == sorted(row.tolist(), reverse=True)[:count]
+        assert len({place for place, _ in found}) == count

@@ -1,4 +1,5 @@
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -74,10 +75,24 @@ def test_the_words_in_a_file_name(name: str, words: str) -> None:
     assert words_in(name) == words
 
 
-def test_our_vocabulary_has_several_hundred_phrases_and_says_nothing_twice() -> None:
+def test_the_example_in_the_manual_is_read() -> None:
+    manual = Path(__file__).parents[2] / "docs" / "captions.md"
+    (example,) = (block for block in manual.read_text().split("```") if block.startswith("yaml\nsubject:"))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "words.yaml"
+        path.write_text(example.removeprefix("yaml\n"))
+        facets = vocabulary(str(path))
+    assert facets["subject"].phrases[-1].say == "my dog Rex"
+    assert facets["finish"].exclusive
+    assert facets["finish"].phrases[1].implies == ("a glaze",)
+    assert not facets["season"].exclusive
+
+
+def test_our_vocabulary_has_two_thousand_phrases_and_says_nothing_twice() -> None:
     facets = vocabulary("default")
-    assert {"subject", "group", "palette", "setting", "medium"} <= facets.keys()
-    assert sum(len(facet.phrases) for facet in facets.values()) > 700
+    asked = "subject count action framing setting light medium style palette mood quality group"
+    assert set(asked.split()) <= facets.keys()
+    assert sum(len(facet.phrases) for facet in facets.values()) >= 2000
     for facet in facets.values():
         forms = [form for phrase in facet.phrases for form in phrase.forms]
         assert len(forms) == len(set(forms)), f"{facet.name} looks for the same words twice"

@@ -12,14 +12,16 @@ def a_record(name: str, **fields: object) -> Record:
     return replace(record, split="train", **fields)
 
 
-def test_a_manifest_follows_content_caption_and_split_and_nothing_else() -> None:
+def test_a_manifest_follows_content_caption_split_and_use_and_nothing_else() -> None:
     records = [a_record("a"), a_record("b")]
     captions = {records[0].id: Caption(records[0].id, automatic="a cat")}
     manifest = manifest_of(records, captions)
     assert manifest == manifest_of(reversed(records), captions)
     assert manifest == manifest_of(
-        [replace(records[0], uri="/elsewhere", quality={"sharpness": 2.0}), records[1]], captions
+        [replace(records[0], uri="/elsewhere", quality={"sharpness": 2.0}, tags=("dog",)), records[1]], captions
     )
+    assert manifest != manifest_of([replace(records[0], weight=2.0), records[1]], captions)
+    assert manifest != manifest_of([replace(records[0], tags=("regularisation",)), records[1]], captions)
     assert manifest != manifest_of([replace(records[0], split="held_out"), records[1]], captions)
     assert manifest != manifest_of(records, {records[0].id: Caption(records[0].id, automatic="a cat", user="a dog")})
     assert manifest != manifest_of(records[:1], captions)

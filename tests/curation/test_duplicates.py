@@ -1,7 +1,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -10,39 +9,12 @@ from core.cache import Memory
 from core.pixels import Pixels
 from core.record import Record
 from curation.decode import decode
-from curation.duplicates import MOST_BITS, Alike, components, near_duplicates, pairs_within, shadowed
+from curation.duplicates import Alike, components, near_duplicates, shadowed
 from curation.perceptual import hashes
 from curation.view import View
 from tests.curation.conftest import encoded, scene
 
 ALIKE = Alike(radius=6, difference=0.08, mirrored=False)
-
-
-def brute_force(values: np.ndarray, radius: int) -> list[list[int]]:
-    return [
-        [a, b]
-        for a in range(len(values))
-        for b in range(a + 1, len(values))
-        if int(values[a] ^ values[b]).bit_count() <= radius
-    ]
-
-
-@given(st.integers(0, 2**32), st.integers(0, 60), st.integers(0, MOST_BITS), st.booleans())
-def test_all_pairs_within_a_radius_are_found_and_no_others(seed: int, count: int, radius: int, crowded: bool) -> None:
-    rng = np.random.default_rng(seed)
-    values = rng.integers(0, 2**64, count, np.uint64)
-    if crowded and count:  # near ones of a few, in all numbers of bits
-        values = values[rng.integers(0, min(count, 4), count)]
-        for at in range(count):
-            for bit in rng.choice(64, rng.integers(0, 6), replace=False):
-                values[at] ^= np.uint64(1) << np.uint64(bit)
-    assert pairs_within(values, radius).tolist() == brute_force(values, radius)
-
-
-def test_many_equal_hashes_are_searched_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curation.duplicates.BLOCK", 50)
-    values = np.repeat(np.array([1, 2, 1 << 40], np.uint64), 20)
-    assert pairs_within(values, 2).tolist() == brute_force(values, 2)
 
 
 @settings(deadline=None)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from core.marks import DERIVED, REGULARISATION
 from core.record import Record
 from curation.splits import Split, assign
 
@@ -102,3 +103,44 @@ def test_nobody_is_held_out_if_the_share_is_nothing_and_a_wrong_share_is_refused
     assert {one.split for one in records} == {"train"}
     with pytest.raises(ValidationError):
         Split(held_out=1)
+
+
+def marked(name: str, *tags: str, verdict: str = "kept") -> Record:
+    return replace(record(name, verdict), tags=tags)
+
+
+def test_regularisation_pictures_are_trained_on_and_do_not_count_for_the_share() -> None:
+    ordinary = [record(str(at)) for at in range(10)]
+    regular = [marked(f"r{at}", REGULARISATION) for at in range(100)]
+    records, moved = placed([*ordinary, *regular], [(0, 10), (1, 11)], Split())
+    assert [one.split for one in records[:10]].count("held_out") == 2
+    assert {one.split for one in (*records[:2], *records[10:])} == {"train"}, "so does what looks like one"
+    assert placed(records, [(0, 10), (1, 11)], Split()) == (records, [])
+    assert moved == []
+
+
+def test_a_refused_regularisation_picture_decides_nothing() -> None:
+    ordinary = [record(str(at)) for at in range(10)]
+    before, _ = placed(ordinary, [], Split())
+    held = next(at for at in range(10) if before[at].split == "held_out")
+    twin = marked("twin", REGULARISATION, verdict="refused")
+    after, moved = placed([*before, twin], [(held, 10)], Split())
+    assert (after[held].split, moved) == ("held_out", [])
+
+
+def test_a_held_out_picture_that_a_regularisation_picture_looks_like_moves_and_it_is_told() -> None:
+    before, _ = placed([record(str(at)) for at in range(10)], [], Split())
+    held = next(at for at in range(10) if before[at].split == "held_out")
+    after, (words,) = placed([*before, marked("twin", REGULARISATION)], [(held, 10)], Split())
+    assert after[held].split == "train"
+    assert words.startswith(f"{held} was held out") and "twin" in words
+
+
+def test_a_derived_picture_that_was_read_back_joins_the_real_one_whatever_it_looks_like() -> None:
+    ordinary = [record(str(at)) for at in range(30)]
+    derived = [marked(f"d{at}", f"{DERIVED}{ordinary[at].sha256}") for at in range(20)]
+    lost = marked("lost", f"{DERIVED}of nothing here")
+    records, _ = placed([*ordinary, *derived, lost], [], Split(held_out=0.5))
+    assert {one.split for one in (*records[:20], *records[30:])} == {"train"}
+    assert all(records[at].group == records[30 + at].group for at in range(20))
+    assert [one.split for one in records[20:30]].count("held_out") == 5

@@ -7,6 +7,7 @@ import pytest
 from core.record import Reason
 from curation.filters.sharpness import Sharpness
 from curation.measure import Measured, measured
+from curation.reading import Reading
 from curation.workers import Workers
 from tests.curation import hooks
 from tests.curation.conftest import encoded, scene
@@ -21,7 +22,7 @@ TRAPS = {
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Workers]:
-    with Workers([hooks.Trap(), Sharpness()], matte=WHITE, max_pixels=1_000_000, seconds=60) as workers:
+    with Workers([hooks.Trap(), Sharpness()], Reading(max_pixels=1_000_000, seconds=60)) as workers:
         yield workers
 
 
@@ -36,7 +37,7 @@ def test_a_picture_that_ends_its_worker_costs_only_itself(workers: Workers, colo
 
 
 def test_a_picture_that_is_never_done_is_given_up() -> None:
-    with Workers([hooks.Trap()], matte=WHITE, max_pixels=1_000_000, seconds=1) as workers:
+    with Workers([hooks.Trap()], Reading(seconds=1)) as workers:
         refused = workers.measure(encoded(np.full((8, 8, 3), hooks.ENDLESS, np.uint8)))
         assert refused == Reason("took_too_long", "decoding it was stopped after 1 s")
         assert isinstance(workers.measure(encoded(scene(1))), Measured)

@@ -90,7 +90,7 @@ def test_mlflow_knows_parameters_dataset_figures_pictures_report_and_version(out
     assert [metric.step for metric in history] == [0, 2, 4]
     assert history[0].value == 0
     paths = {file.path for file in tracking.client.list_artifacts(run.info.run_id)}
-    assert {"report.html", "weights", "pictures", "images"} <= paths
+    assert {"report.html", "dataset.html", "dataset.md", "weights", "pictures", "images"} <= paths
     version = tracking.client.get_model_version("six", outcome.judgement.version)
     assert version.tags["velatura.dataset"] == outcome.job.snapshot.tag
 

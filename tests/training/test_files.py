@@ -40,10 +40,9 @@ def learned(real_shape: Backbone, tmp_path_factory: pytest.TempPathFactory) -> t
     adapter.restore({name: 0.05 * torch.randn(t.shape, generator=rng) for name, t in adapter.state().items()})
     adapter.export(folder, describe(runs.spec(adapter=chosen), real_shape, runs.examples()))
     added = {
-        path: ((2.0 / 4) * layer.up.flatten(1) @ layer.down.flatten(1)).reshape(
-            layer.up.shape[0], *layer.down.shape[1:]
-        )
-        for path, layer in adapter.layers().items()
+        path: ((2.0 / 4) * up.flatten(1) @ down.flatten(1)).reshape(up.shape[0], *down.shape[1:])
+        for path, parts in adapter.layers()["unet"].items()
+        for up, down in [(parts["lora_up.weight"], parts["lora_down.weight"])]
     }
     adapter.detach()
     return folder, added
@@ -143,7 +142,7 @@ def test_the_names_are_kohyas(learned: tuple[Path, dict[str, torch.Tensor]], rea
     assert tensors[f"{convolution}.lora_up.weight"].shape == (64, 4, 1, 1)
     default = Adapter.parse("lora").attach(real_shape)
     assert isinstance(default, PeftAdapter)
-    assert len(default.layers()) == 192, "kohya's default on SD 1.5"
+    assert len(default.layers()["unet"]) == 192, "kohya's default on SD 1.5"
     default.detach()
 
 

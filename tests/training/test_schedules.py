@@ -37,7 +37,7 @@ def test_every_schedule_warms_up_and_resumes_where_it_was(kind: str) -> None:
     assert rates(schedule, resumed_at=17) == straight
 
 
-@pytest.mark.parametrize("kind", ["linear", "cosine", "cosine_with_restarts"])
+@pytest.mark.parametrize("kind", ["linear", "cosine", "cosine_with_restarts", "polynomial"])
 def test_a_falling_schedule_is_near_zero_at_the_end(kind: str) -> None:
     assert rates(Schedule.parse(kind))[-1] < 0.02
 
@@ -45,3 +45,9 @@ def test_a_falling_schedule_is_near_zero_at_the_end(kind: str) -> None:
 def test_restarts_jump_back_up() -> None:
     waves = rates(Schedule.parse({"kind": "cosine_with_restarts", "cycles": 4}))
     assert sum(later > earlier for earlier, later in itertools.pairwise(waves)) == 3
+
+
+def test_a_polynomial_of_power_one_is_a_line_and_ends_where_it_is_told() -> None:
+    line = rates(Schedule.parse({"kind": "polynomial", "power": 1, "warmup": 4}))
+    assert line == pytest.approx(rates(Schedule.parse({"kind": "linear", "warmup": 4})))
+    assert rates(Schedule.parse({"kind": "polynomial", "end": 0.5}))[-1] == pytest.approx(0.05, rel=0.01)

@@ -18,8 +18,15 @@ def test_every_default_is_said_and_a_written_spec_reads_back() -> None:
     [
         ({"step": 3}, "step"),
         ({"steps": 0}, "greater than or equal to 1"),
-        ({"adapter": {"kind": "lora", "rnak": 4}}, "rnak: no such key; known here: alpha, convolutions, dropout, rank"),
-        ({"optimizer": "adam"}, "no optimizer called 'adam'; did you mean adamw\\? known: adamw"),
+        (
+            {"adapter": {"kind": "lora", "rnak": 4}},
+            "rnak: no such key; known here: alpha, convolutions, dropout, max_norm",
+        ),
+        ({"optimizer": "adam"}, "no optimizer called 'adam'; did you mean adamw\\? known: adafactor, adamw"),
+        ({"text_encoder": {"learning_rate": 1e-5}}, "steps"),
+        ({"class_pictures": {"prompts": []}}, "at least 1 item"),
+        ({"objective": {"kind": "epsilon", "debiased": True, "min_snr_gamma": 5}}, "two weightings"),
+        ({"objective": {"kind": "epsilon", "zero_terminal_snr": True}}, "no such key"),
         ({"caption_dropout": 1.5}, "less than or equal to 1"),
         ({"precision": "fp8"}, "precision"),
     ],

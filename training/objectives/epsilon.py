@@ -24,3 +24,7 @@ class Epsilon(Denoising):
     @override
     def weight(self, snr: Tensor) -> Tensor:
         return snr.clamp(max=self.min_snr_gamma) / snr
+
+    @override
+    def debias(self, snr: Tensor) -> Tensor:
+        return snr.clamp(max=1000).rsqrt()

@@ -16,6 +16,7 @@ class CosineWithRestarts(Schedule):
     """``cycles`` equal waves."""
 
     cycles: int = Field(default=3, ge=1)
+    """how many waves there are, each from the full rate down to 0"""
 
     def build(self, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
         from diffusers import optimization

@@ -1,0 +1,42 @@
+"""The class pictures of prior preservation: those in the dataset that are marked so, and those the base draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from backbones.backbone import Backbone
+from backbones.encoding import latents
+from core.caption import Caption
+from core.marks import REGULARISATION
+from core.record import Record
+from flows.job import Job, reader
+from store.store import Store
+from training.class_pictures import drawn_class, with_class
+from training.data import Example
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def class_examples(job: Job, store: Store, backbone: Backbone) -> list[Example]:
+    """What is trained beside the pictures, if the recipe asks for it. ``backbone`` must be untuned."""
+    spec = job.recipe.train.class_pictures
+    if spec is None:
+        return []
+    tag, cache = job.snapshot.tag, store.cache("latents")
+    marked = [r for r in store.records(tag=tag) if r.verdict == "kept" and REGULARISATION in r.tags]
+    captions = store.captions(tag=tag)
+    found = latents(backbone, marked, reader(store, job.recipe.reading), cache, resolution=backbone.resolution)
+    return [*(_given(record, found, captions) for record in marked), *drawn_class(spec, backbone, cache)]
+
+
+def _given(record: Record, found: Mapping[str, Tensor], captions: Mapping[str, Caption]) -> Example:
+    text = captions[record.id].text if record.id in captions else ""
+    return Example(record.id, found[record.id], text, record.weight)
+
+
+def beside(job: Job, examples: Sequence[Example], of_class: Sequence[Example]) -> list[Example]:
+    """The pictures and, where there are any, those of the class at the recipe's share."""
+    spec = job.recipe.train.class_pictures
+    return with_class(spec, examples, of_class) if spec is not None else list(examples)
