@@ -246,7 +246,7 @@ def promises(bench: Bench) -> list[Goal]:
             kept, promised = right / told, promised / told
             name = facets[0] if len(facets) == 1 else "all facets"
             what = f"{name}: {asked} asked, {promised:.3f} promised, {told:.0f} tags"
-            goals.append(Goal(what, f"{kept:.3f}", "within .05 of the promise", abs(kept - promised) <= 0.05))
+            goals.append(Goal(what, f"{kept:.3f}", "the promise, within .05", kept >= promised - 0.05))
     return goals
 
 

@@ -31,8 +31,8 @@ def reading(folder: Path, peers: str) -> Iterator[Goal]:
     got = measured("curation_reading", folder)
     bare = got["bare"]
     yield Goal("2-megapixel JPEGs: bare decode (simplejpeg), ms", f"{bare:.2f}")
-    for name in ("decode", "hash"):
-        yield Goal(f"  {name} alone, ms", f"{got[name]:.2f}")
+    yield Goal("  our decode alone, ms", f"{got['decode']:.2f}")
+    yield Goal("  reduced copy and perceptual hash of decoded pixels, ms", f"{got['hash']:.2f}")
     ratio = got["all"] / bare
     yield Goal("decode + sha256 + perceptual hash + all checks, ms", f"{got['all']:.2f}")
     yield Goal("  times the bare decode", f"{ratio:.2f}", "at most 2.3", ratio <= 2.3)

@@ -66,9 +66,11 @@ def main() -> None:
         import cv2
 
         cv2.setNumThreads(1)
-    for unused in ("torch", "torch.utils", "torch.utils.data", "torchvision", "torchvision.transforms"):
+    unused = "torch torch.nn torch.utils torch.utils.data torchvision torchvision.transforms torchvision.models "
+    unused += "torchvision.models.vision_transformer"
+    for name in unused.split():
         sys.modules.setdefault(
-            unused, MagicMock(Dataset=object, Tensor=type("Tensor", (), {}))
+            name, MagicMock(Dataset=object, Tensor=type("Tensor", (), {}))
         )  # imagededup imports it; hashes do not use it
     figures: dict[str, float | str] = {}
     for name, make in (("img2dataset: decode, resize, save", resized), ("imagededup: phash alone", hashed)):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from core.cache import Cache
 from core.hashing import digest
@@ -26,8 +25,8 @@ class Platt:
 
     def __call__(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """The chance of being right, for each score."""
-        made: NDArray[np.float32] = expit(self.slope * _odds(scores) + self.offset).astype(np.float32)
-        return made
+        lines = self.slope * _odds(scores) + self.offset
+        return np.exp(-np.logaddexp(0, -lines)).astype(np.float32)
 
     def reaching(self, precision: float) -> float:
         """The lowest chance to say a tag from, so that of all tags that are said this share is right."""
@@ -78,5 +77,6 @@ def remembered_calibration(
 
 
 def _odds(scores: NDArray[np.float32] | Numbers) -> Numbers:
-    odds: Numbers = logit(np.clip(np.asarray(scores, np.float64), 1e-6, 1 - 1e-6))
+    inside = np.clip(np.asarray(scores, np.float64), 1e-6, 1 - 1e-6)
+    odds: Numbers = np.log(inside / (1 - inside))
     return odds

@@ -31,7 +31,7 @@ def written(rows: Sequence[Mapping[str, str]], suffix: str) -> str:
     if suffix == ".jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(file, COLUMNS)
     writer.writeheader()
     writer.writerows(rows)
     return file.getvalue()
@@ -49,7 +49,7 @@ def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """The rows of a file with their line numbers; a `SourceError` says which line cannot be read, and why."""
     suffix = suffix_of(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark in front
+        text = path.read_bytes().decode("utf-8-sig")  # spreadsheets put a mark in front; line ends stay as they are
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit, ndtr
 
 from captioning.background import Background, Scores
 from captioning.facets import Facet
@@ -94,12 +93,14 @@ def against_each_other(said: Scores, null: Scores, sharpness: float) -> Scores:
 
 def by_sigmoid(said: Scores, sharpness: float, bias: float) -> Scores:
     """For open facets and a CLIP that was trained so: each phrase for itself, by the chance that it belongs."""
-    chances: Scores = expit(np.float32(sharpness) * said + np.float32(bias))
+    chances: Scores = np.exp(-np.logaddexp(np.float32(0), -(np.float32(sharpness) * said + np.float32(bias))))
     return chances
 
 
 def against_the_set(said: Scores, background: Background) -> Scores:
     """For open facets: the share of pictures in general that the phrase fits less, from its z-score."""
+    from scipy.special import ndtr  # slow to import, and a recipe is read without it
+
     shares: Scores = ndtr(background.above(said)).astype(np.float32)
     return shares
 

@@ -13,7 +13,7 @@ import pytest
 
 from core.caption import Caption
 from core.errors import SourceError
-from core.progress import shown_by
+from core.progress import UNKNOWN, shown_by
 from core.record import Record
 from curation.curate import Curated, curate
 from curation.filter import Filter
@@ -109,6 +109,27 @@ def test_only_what_changed_is_read_and_what_is_gone_stays_as_a_row(store: Store,
     assert {name: by_name(store)[name].split for name in sides if name != "001.png"} == {
         name: side for name, side in sides.items() if name != "001.png"
     }
+
+
+def test_what_comes_in_many_parts_ends_as_what_comes_in_one(
+    store: Store, folder: MakeFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    root = folder(*range(11))
+    (root / "page.jpg").write_bytes(b"<html>")
+    whole = Store.open(tmp_path / "whole")
+    run(whole, root)
+    monkeypatch.setattr("curation.ingest.SHARD", 4)
+    monkeypatch.setattr("curation.ingest.BATCH", 3)
+    said: list[tuple[int, int]] = []
+    with shown_by(lambda label, done, total: said.append((done, total)) if "reading" in label else None):
+        assert run(store, root)[0].found == 12
+    assert store.records() == whole.records()
+    assert {total for _, total in said} == {UNKNOWN, 12} and said[-1] == (12, 12)
+    (root / "007.png").unlink()
+    (root / "002.png").write_bytes(encoded(scene(33)))
+    ingested, _ = run(store, root)
+    assert (ingested.unchanged, ingested.read, ingested.removed) == (10, 1, 2)
+    assert dict(ingested.refused) == {"not_a_picture": 1}
 
 
 def test_an_empty_folder_is_an_error_and_removes_nothing(store: Store, folder: MakeFolder) -> None:
@@ -212,7 +233,7 @@ def test_what_was_made_from_a_picture_goes_with_it(store: Store, folder: MakeFol
 
 SCRIPT = """
 import sys
-from core.progress import shown_by
+from core.progress import UNKNOWN, shown_by
 from curation import ingest as ingest_module
 from curation.curate import curate, ingest
 from curation.filter import Filter

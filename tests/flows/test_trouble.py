@@ -99,7 +99,14 @@ def test_ctrl_c_in_the_middle_of_training_is_told_and_the_same_command_goes_on(t
     train = {"steps": 60, "batch_size": 2, "checkpoint_every": 10, "probe_every": 60}
     path.write_text(yaml.safe_dump(SMALL | {"pictures": pictures, "train": train, "home": str(tmp_path / "data")}))
     command = [sys.executable, "-m", "flows.command_line", "run", str(path)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  background jobs ignore it
+    )
     assert process.stderr is not None
     told = []
     for line in process.stderr:

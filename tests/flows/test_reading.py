@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import RecipeError
+from curation.reading import Frames, Reading
+from flows.job import reader
+from flows.recipe import check
+from flows.stages import choose_pictures, open_store, read_pictures
+from tests.curation.conftest import encoded, scene
+
+
+def a_recipe(root: Path, **reading: object) -> dict[str, object]:
+    return {
+        "name": "clear",
+        "home": str(root / "home"),
+        "pictures": {"kind": "folder", "path": str(root / "pictures")},
+        "filters": ["resolution"],
+        "reading": reading,
+    }
+
+
+def test_the_matte_and_the_frames_of_a_recipe_are_used_wherever_pictures_are_read(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    (pictures / "clear.png").write_bytes(encoded(np.zeros((40, 40, 4), np.uint8)))
+    moving = [Image.fromarray(scene(seed)) for seed in range(5)]
+    (pictures / "moves.gif").write_bytes(encoded(moving[0], "GIF", save_all=True, append_images=moving[1:]))
+    recipe = check(a_recipe(tmp_path, matte=[9, 90, 200], frames={"every": 2}), "here")
+    assert recipe.reading == Reading(matte=(9, 90, 200), frames=Frames(every=2))
+    store = open_store(recipe)
+    assert read_pictures(recipe, store).new == 4
+    assert choose_pictures(recipe, store).kept == 4
+    records = {record.name: record for record in store.records()}
+    assert (reader(store, recipe.reading)(records["clear.png"]) == (9, 90, 200)).all()
+    np.testing.assert_array_equal(reader(store, recipe.reading)(records["moves.gif#4"]), scene(4))
+    white = check(a_recipe(tmp_path), "here")
+    assert (reader(store, white.reading)(records["clear.png"]) == 255).all()
+
+
+@pytest.mark.parametrize(("key", "value"), [("matte", [0, 0, 300]), ("frames", {"every": 0}), ("seconds", 0)])
+def test_what_cannot_be_meant_is_refused_with_its_path(tmp_path: Path, key: str, value: object) -> None:
+    with pytest.raises(RecipeError, match=f"reading.{key}"):
+        check(a_recipe(tmp_path, **{key: value}), "here")
+
+
+def test_another_matte_is_another_model(tmp_path: Path) -> None:
+    keys = [
+        check(a_recipe(tmp_path, **how), "here").model_key("m") for how in ({}, {"seconds": 9}, {"matte": [1, 2, 3]})
+    ]
+    assert keys[0] == keys[1] != keys[2]
