@@ -91,10 +91,11 @@ def neighbours(real: Mapping[str, Vector], groups: Mapping[str, str]) -> list[fl
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A picture that a model drew, beside its parent."""
+    """A picture that a model drew, beside the real one that it comes from."""
 
     record: Record
     parent: Record
+    """the real one; where a transform stands between them, not its direct parent: no drift adds up"""
     caption: str
     resembles: bool
     """whether it has to show what its parent shows"""

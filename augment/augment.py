@@ -1,13 +1,24 @@
 """The stage: every training picture through every block, once; derived records with lineage, pictures and captions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from augment import models
 from augment.acceptance import Acceptance, Candidate, Inspector, judged
 from augment.generator import Generator
 from augment.making import Workshop
-from augment.plan import Wanted, balanced, follow, is_parent, of_the_maker, plan, with_reasons
+from augment.plan import (
+    Start,
+    Wanted,
+    balanced,
+    follow,
+    imagines,
+    is_parent,
+    may_have_children,
+    of_the_maker,
+    plan,
+    with_reasons,
+)
 from augment.transform import Transform
 from backbones.embedding import Embedder
 from core.caption import Caption
@@ -41,38 +52,61 @@ def augment(
     seed: int,
     read: Read,
     *,
+    depth: int = 1,
     share: float = 0.5,
     acceptance: Acceptance | None = None,
     inspector: Inspector | None = None,
 ) -> Augmented:
     """Bring the derived records in line with the training pictures, the blocks, ``copies`` of each, and ``seed``.
 
-    Parents are kept, real pictures on the training side. Derived pictures are drawn less often where they would be
-    more than ``share`` of what training sees. What a model drew has to pass ``acceptance``, and the filters of real
-    pictures where there is an ``inspector``.
+    Parents are kept, real pictures on the training side; up to ``depth``, also what was made of them. Derived pictures
+    are drawn less often where they would be more than ``share`` of what training sees. What a model drew has to pass
+    ``acceptance``, and the filters of real pictures where there is an ``inspector``.
     """
     assert 0 <= share <= 1, f"share must lie between 0 and 1, not {share}"
+    assert depth >= 1, f"depth must be at least 1, not {depth}"
     acceptance = acceptance or Acceptance()
-    records = store.records()
-    captions = {record: caption.text for record, caption in store.captions().items()}
-    wanted = plan(records, captions, blocks, copies, seed)
+    records, said = store.records(), store.captions()
     known = {record.id: record for record in records if record.depth > 0}
-    missing = [item for key, item in wanted.items() if key not in known]
-    seen = {(r.parent, r.sha256) for r in known.values() if r.id in wanted and not of_the_maker(r.reasons)}
-    imagining = any(isinstance(block, Generator) and block.imagines for block in blocks)
-    eyes = Embedder.named(acceptance.clip, store.cache("embeddings")) if imagining else None
-    workshop = Workshop(read, eyes, inspector, seen)
+    real = [record for record in records if is_parent(record)]
+    eyes = Embedder.named(acceptance.clip, store.cache("embeddings")) if any(map(imagines, blocks)) else None
+    workshop = Workshop(read, eyes, inspector, set())
+    wanted: dict[str, Wanted] = {}
+    derived: list[Record] = []
+    fresh: set[str] = set()
+    starts = [Start(record, said[record.id].text if record.id in said else "", record) for record in real]
     try:
-        fresh = _make(store, missing, workshop)
-        known.update({record.id: record for record in fresh})
-        derived = [follow(record, wanted.get(record.id)) for record in known.values()]
-        derived = _accepted(derived, wanted, [r for r in records if is_parent(r)], acceptance, workshop)
+        for _ in range(depth):
+            asked = plan(starts, blocks, copies, seed)
+            workshop.seen.update(_seen(known, asked))
+            made = _make(store, [item for key, item in asked.items() if key not in known], workshop)
+            there = {**{key: known[key] for key in asked if key in known}, **{record.id: record for record in made}}
+            level = [follow(record, asked[key]) for key, record in there.items()]
+            level = _accepted(level, asked, real, acceptance, workshop)
+            starts = [asked[r.id].grown(r, _text(r, asked[r.id], said)) for r in level if may_have_children(r)]
+            wanted |= asked
+            derived += level
+            fresh |= {record.id for record in made}
     finally:
         models.let_go()
+    derived += [follow(record, None) for record in known.values() if record.id not in wanted]
     derived = balanced(derived, records, share)
     store.put_records(derived)
     store.put_captions(caption_of(record, wanted[record.id]) for record in derived if record.id in wanted)
-    return _counted(derived, {record.id for record in fresh})
+    return _counted(derived, fresh)
+
+
+def _seen(known: Mapping[str, Record], asked: Mapping[str, Wanted]) -> Iterator[tuple[str, str]]:
+    """(real picture, hash) of what is there and of use."""
+    for key, item in asked.items():
+        if key in known and not of_the_maker(known[key].reasons):
+            yield item.start.root.id, known[key].sha256
+
+
+def _text(record: Record, item: Wanted, said: Mapping[str, Caption]) -> str:
+    """What is said of a derived picture: a person's words, or those that follow from its parent's."""
+    by_person = said[record.id].user if record.id in said else ""
+    return by_person or caption_of(record, item).automatic
 
 
 def _make(store: Store, missing: Sequence[Wanted], workshop: Workshop) -> list[Record]:
@@ -96,7 +130,7 @@ def _accepted(
 ) -> list[Record]:
     """The same records; those that a model drew with the reasons why they are not trained on."""
     candidates = [
-        Candidate(record, item.parent, caption_of(record, item).automatic, item.block.resembles)
+        Candidate(record, item.start.root, caption_of(record, item).automatic, item.block.resembles)
         for record in derived
         if (item := wanted.get(record.id)) and isinstance(item.block, Generator) and item.block.imagines
         if not of_the_maker(record.reasons)

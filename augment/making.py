@@ -8,7 +8,7 @@ import numpy as np
 from augment.acceptance import Inspector
 from augment.generator import Generator
 from augment.maker import Made
-from augment.plan import Wanted
+from augment.plan import Wanted, imagines
 from augment.png import png_of
 from augment.transform import Transform
 from backbones.embedding import Embedder
@@ -28,7 +28,7 @@ class Workshop:
     """the CLIP that compares; None where no block needs it"""
     inspector: Inspector | None
     seen: set[tuple[str, str]]
-    """(parent, picture) of what is there and of use; added to"""
+    """(real picture, hash) of what is there and of use; added to"""
 
     def made_of(self, items: Sequence[Wanted]) -> tuple[list[Record], list[Image]]:
         """Records and pictures of what is asked for, in that order."""
@@ -52,11 +52,11 @@ class Workshop:
         reason = what.refused
         if reason is None and np.array_equal(what.pixels, before):
             reason = Reason("unchanged", f"{item.block.kind} changed nothing: the picture equals its parent")
-        if reason is None and (parent.id, image.sha256) in self.seen:
-            reason = Reason("copy", f"{item.block.kind} made the same picture as another copy of this parent")
-        self.seen.add((parent.id, image.sha256))
-        imagined = isinstance(item.block, Generator) and item.block.imagines
-        quality = self.inspector.measure(what.pixels, before) if imagined and self.inspector else {}
+        here = (item.start.root.id, image.sha256)
+        if reason is None and here in self.seen:
+            reason = Reason("copy", f"{item.block.kind} made a picture that there is already of the same real one")
+        self.seen.add(here)
+        quality = self.inspector.measure(what.pixels, before) if imagines(item.block) and self.inspector else {}
         record = replace(record, size=len(data), quality=quality)
         return record if reason is None else record.refuse(reason), image, what.pixels
 

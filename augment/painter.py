@@ -1,14 +1,12 @@
 """What generators that draw with a base model share: which base, how it samples, and that its weights are known."""
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from augment import models
 from augment.generator import Generator
-from core.hashing import folder_digest
 from core.record import Value
 
 if TYPE_CHECKING:
@@ -19,8 +17,8 @@ class Painter(Generator):
     """A picture follows from its parent, its caption and its seed; on a CPU bit for bit."""
 
     base: str = "pocket"
-    """the model that draws: `pocket`, or the folder of a Stable Diffusion model (diffusers); best another one than the
-    one that is trained, which learns nothing new from its own pictures"""
+    """the model that draws: `pocket`, a diffusers folder, a .safetensors file or a name on the hub; best another one
+    than the one that is trained, which learns nothing new from its own pictures"""
     steps: int = Field(20, ge=1, le=1000)
     """of the sampler (DDIM)"""
     guidance: float = Field(3.0, ge=1, le=30)
@@ -36,7 +34,7 @@ class Painter(Generator):
     def material(self) -> str:
         from backbones.family import family_of
 
-        return folder_digest(Path(family_of(self.base).path))
+        return family_of(self.base).files.digest
 
     def check(self) -> None:
         assert self.material  # a missing base is told

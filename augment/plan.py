@@ -1,9 +1,10 @@
 """What should be there: which derived records are asked for, and how the ones that exist follow their parents."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from augment.acceptance import PREFIX
+from augment.generator import Generator
 from augment.maker import Maker
 from core.marks import REGULARISATION, never_held_out
 from core.record import Reason, Record
@@ -11,14 +12,49 @@ from core.seeding import seed_of
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """A picture that others are made from."""
+
+    record: Record
+    caption: str
+    root: Record
+    """the real picture that it comes from; of a real one itself"""
+    way: tuple[Maker, ...] = ()
+    """the blocks that led from there to here"""
+
+    def allows(self, block: Maker) -> bool:
+        """No block works on its own pictures again, and no model on what a model drew: that narrows what is learned."""
+        if any(one.fingerprint == block.fingerprint for one in self.way):
+            return False
+        return not (imagines(block) and any(map(imagines, self.way))) and block.suits(self.record, self.caption)
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """One derived picture that is asked for."""
 
-    parent: Record
+    start: Start
     block: Maker
     seed: int
-    caption: str
-    """the parent's"""
+
+    @property
+    def parent(self) -> Record:
+        """What it is made from."""
+        return self.start.record
+
+    @property
+    def caption(self) -> str:
+        """The parent's."""
+        return self.start.caption
+
+    def grown(self, record: Record, caption: str) -> Start:
+        """The picture that was made, as one that others are made from."""
+        return Start(record, caption, self.start.root, (*self.start.way, self.block))
+
+
+def imagines(block: Maker) -> bool:
+    """Whether a model draws what it makes."""
+    return isinstance(block, Generator) and block.imagines
 
 
 def is_parent(record: Record) -> bool:
@@ -27,18 +63,18 @@ def is_parent(record: Record) -> bool:
     return record.verdict == "kept" and real and record.split == "train"
 
 
-def plan(
-    records: Iterable[Record], captions: Mapping[str, str], blocks: Sequence[Maker], copies: int, seed: int
-) -> dict[str, Wanted]:
-    """All derived pictures that are asked for, by the id they have or will have; parent by parent."""
+def may_have_children(made: Record) -> bool:
+    """Class pictures have none: they stand beside the subject, and show what it looks like without it."""
+    return made.verdict == "kept" and REGULARISATION not in made.tags
+
+
+def plan(starts: Iterable[Start], blocks: Sequence[Maker], copies: int, seed: int) -> dict[str, Wanted]:
+    """All pictures that are asked for of these, by the id they have or will have; parent by parent."""
     wanted: dict[str, Wanted] = {}
-    for parent in filter(is_parent, records):
-        caption = captions.get(parent.id, "")
-        for block in blocks:
-            if not block.suits(parent, caption):
-                continue
+    for start in starts:
+        for block in filter(start.allows, blocks):
             for copy in range(copies if block.variety is None else min(copies, block.variety)):
-                item = Wanted(parent, block, seed_of("copy", seed, copy), caption)
+                item = Wanted(start, block, seed_of("copy", seed, copy))
                 wanted[id_of(item)] = item
     return wanted
 

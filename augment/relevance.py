@@ -1,4 +1,4 @@
-"""Where in a picture to look: maps of how detailed each place is, or how well it fits the caption to CLIP's eye."""
+"""Where in a picture to look: where it is most detailed, or where CLIP finds what the caption says."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CELLS = 64
 """of a map, along the longer side"""
 EDGE = 24.0
 """grey levels per pixel: steeper counts no more, so that one hard outline does not outweigh a fine texture"""
-PATCH = 0.4
-"""of each side: what CLIP sees at a time"""
-PATCHES = 5
-"""along each side"""
+PLACES = 5
+"""along each side at which CLIP looks"""
 SURE = 1e-3
-"""of a cosine: less is rounding, as between the patches of a flat picture"""
+"""of a cosine: less is rounding, as between the parts of a flat picture"""
+LOOK = 2
+"""raise it when `subject` gives other places"""
 
 
 def detail(image: Pixels) -> Map:
@@ -41,29 +41,28 @@ def detail(image: Pixels) -> Map:
     return np.asarray(Image.fromarray(steep.astype(np.float32)).resize(size, Image.Resampling.BOX), dtype=np.float64)
 
 
-def subject(image: Pixels, caption: str, clip: Clip) -> Map:
-    """How much better than elsewhere each place fits the caption; without one, how well it stands for the whole.
+def subject(image: Pixels, caption: str, clip: Clip, wide: int, tall: int) -> tuple[int, int]:
+    """(x, y) of the part of ``wide`` x ``tall`` that fits the caption and stands for the whole picture the most.
 
-    Patches are compared with the words one by one, and a place counts what the patches over it say.
+    Of parts that do so equally well it is the most central. Without a caption the picture alone says what to look for.
     """
     height, width = image.shape[:2]
-    wide, tall = max(1, round(width * PATCH)), max(1, round(height * PATCH))
-    lefts = np.unique(np.linspace(0, width - wide, PATCHES).round().astype(int))
-    tops = np.unique(np.linspace(0, height - tall, PATCHES).round().astype(int))
+    lefts = np.unique(np.linspace(0, width - wide, PLACES).round().astype(int))
+    tops = np.unique(np.linspace(0, height - tall, PLACES).round().astype(int))
     places = [(int(x), int(y)) for y in tops for x in lefts]
-    patches = clip.embed_pictures([np.ascontiguousarray(image[y : y + tall, x : x + wide]) for x, y in places])
-    asked = clip.embed_texts([caption]) if caption else clip.embed_pictures([image])
-    fits = (patches @ asked[0]).astype(np.float64)
-    columns, rows = cells(width, height)
-    total, count = np.zeros((rows, columns)), np.zeros((rows, columns))
-    for (x, y), value in zip(places, fits, strict=True):
-        down = slice(int(y / height * rows), max(int(y / height * rows) + 1, round((y + tall) / height * rows)))
-        across = slice(int(x / width * columns), max(int(x / width * columns) + 1, round((x + wide) / width * columns)))
-        total[down, across] += value
-        count[down, across] += 1
-    mean = total / np.maximum(count, 1)
-    above = mean - np.median(mean)
-    return np.where(above > SURE, above, 0.0)
+    parts = clip.embed_pictures([np.ascontiguousarray(image[y : y + tall, x : x + wide]) for x, y in places])
+    fits = apart(parts @ clip.embed_pictures([image])[0])
+    if caption:
+        fits = fits + apart(parts @ clip.embed_texts([caption])[0])
+    away = [np.hypot((x + wide / 2) / width - 0.5, (y + tall / 2) / height - 0.5) for x, y in places]
+    return places[int(np.argmin(np.where(fits >= fits.max() - SURE, away, np.inf)))]
+
+
+def apart(likeness: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How many spreads each place lies above the others, so that words and pictures weigh the same; 0 for rounding."""
+    values = likeness.astype(np.float64)
+    spread = float(values.std())
+    return (values - values.mean()) / spread if spread > SURE else np.zeros_like(values)
 
 
 def cells(width: int, height: int) -> tuple[int, int]:

@@ -29,14 +29,14 @@ class Loaded(Tuning):
 
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
-        self.words = bool(getattr(pipeline.text_encoder, "peft_config", None))
+        self.words = any(part is not pipeline.unet for part in self._parts())
 
     def switch(self, *, on: bool) -> None:
         for part in self._parts():
             part.enable_adapters() if on else part.disable_adapters()
 
     def _parts(self) -> list[Any]:
-        parts = (self._pipeline.unet, self._pipeline.text_encoder)
+        parts = [getattr(self._pipeline, name, None) for name in ("unet", "text_encoder", "text_encoder_2")]
         return [part for part in parts if getattr(part, "peft_config", None)]
 
     def remove(self) -> None:

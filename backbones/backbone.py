@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from backbones.adapter_files import hash_of, tuning_from
-from backbones.folder import fingerprint_of, sha256_of_part
+from backbones.files import Files
+from backbones.noising import Diffusing
+from backbones.original import Original
 from backbones.pieces import pieces
 from backbones.sampling import denoise
 from backbones.tuning import Tuning
@@ -33,7 +35,7 @@ def joined(conditionings: Sequence[Conditioning]) -> Conditioning:
     return {name: torch.cat([conditioning[name] for conditioning in conditionings]) for name in conditionings[0]}
 
 
-class Backbone(ABC):
+class Backbone(Diffusing, ABC):
     """One base on one device. The autoencoder and the text encoders are always fp32: they run once and are cached."""
 
     network: nn.Module
@@ -41,15 +43,15 @@ class Backbone(ABC):
     vae: Any
     """a module like diffusers' `AutoencoderKL`"""
     text_encoders: dict[str, nn.Module]
+    """by the part's name: ``text_encoder``, and ``text_encoder_2`` where there is a second"""
+    tokenizers: dict[str, Any]
+    """``tokenizer``, ``tokenizer_2``: one for each text encoder, in their order"""
     resolution: int
     """native side in pixels"""
-    prediction_type: str
-    """``epsilon`` or ``v_prediction``"""
-    alphas_cumprod: Tensor
-    """(timesteps,) float32 on the device"""
-    scheduler_config: dict[str, Any]
-    folder: Path
-    device: str
+    files: Files
+    """where it was loaded from"""
+    original: Original | None = None
+    """how the family's single files are; none: it has no such files"""
     architecture: str
     """as modelspec calls it: ``stable-diffusion-v1``"""
     kohya_version: str
@@ -82,6 +84,43 @@ class Backbone(ABC):
         """The same modules as a stock diffusers pipeline: for its loaders, and for `save_pretrained`."""
 
     @property
+    def folder(self) -> Path:
+        """The folder or the file that it was loaded from."""
+        return self.files.path
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """Its networks by the part's name."""
+        return {self.parts["network"][0]: self.network, "vae": self.vae, **self.text_encoders}
+
+    @property
+    def vectors(self) -> tuple[str, ...]:
+        """What files of learned words call the vectors of each text encoder."""
+        return ("emb_params",)
+
+    def layer_name(self, side: str, path: str) -> str:
+        """A layer's name in kohya's and LyCORIS's files; ``side`` is a part: ``unet``, ``text_encoder``."""
+        if side not in self.text_encoders:
+            return f"lora_{side}_{path.replace('.', '_')}"
+        number = f"{list(self.text_encoders).index(side) + 1}" if len(self.text_encoders) > 1 else ""
+        # transformers 5.6 took the text_model level out of some modules; in files it stays
+        return f"lora_te{number}_text_model_{path.removeprefix('text_model.').replace('.', '_')}"
+
+    def framing(self, size: tuple[int, int], into: tuple[int, int]) -> Conditioning:  # noqa: ARG002
+        """What the network is told of how a picture was cut, each tensor (1, ...).
+
+        ``size`` is its own (width, height), ``into`` the one that it was scaled and cut to. Most families have no words
+        for it.
+        """
+        return {}
+
+    @property
+    def side_step(self) -> int:
+        """Pixels that the sides of a picture must be multiples of."""
+        config: Any = self.network.config
+        return int(self.latent_scale * 2 ** (len(config.block_out_channels) - 1))
+
+    @property
     def latent_scale(self) -> int:
         """Pixels per latent: 8 for Stable Diffusion."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
@@ -89,7 +128,7 @@ class Backbone(ABC):
     def fingerprint(self, part: Part) -> str:
         """What a cached value must follow from; so an adapter changes those of what it is applied to."""
         if part not in self._fingerprints:
-            self._fingerprints[part] = fingerprint_of(self.folder, self.parts[part])
+            self._fingerprints[part] = self.files.fingerprint(self.parts[part])
         base = self._fingerprints[part]
         tuned = {"vae": False, "text": self.words_tuned, "network": True}[part]
         return digest(base, *self._applied[1:], length=32) if self._applied and tuned else base
@@ -107,7 +146,7 @@ class Backbone(ABC):
     @property
     def base_sha256(self) -> str:
         """SHA-256 of the network's weights file, for the metadata of what is trained on it."""
-        return sha256_of_part(self.folder / self.parts["network"][0])
+        return self.files.sha256(self.parts["network"][0])
 
     @cached_property
     def _fingerprints(self) -> dict[Part, str]:
@@ -174,8 +213,11 @@ class Backbone(ABC):
         self.tunings.remove(tuning)
         tuning.remove()
 
-    def learn_word(self, word: str, vectors: Tensor) -> LearnedWord:  # noqa: ARG002
-        """Let the vectors (n, width) stand for a word from now on; the caller keeps the tuning and removes it."""
+    def learn_word(self, word: str, vectors: Sequence[Tensor]) -> LearnedWord:  # noqa: ARG002
+        """Let vectors (n, width) stand for a word from now on, of each text encoder its own.
+
+        The caller keeps the tuning and removes it.
+        """
         raise RecipeError(f"{word!r}: learned words are not made for {self.architecture} yet")
 
     def apply_adapter(self, file: Path, strength: float = 1.0) -> None:

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from backbones.folder import weights_of
-from backbones.single_file import TEXT, UNET, text_name, unet_name, vae_name
+from backbones.original import Original
+from backbones.single_file import UNET
 from backbones.tuning import Exchanged, Tuning, between
+from core.errors import RecipeError
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
@@ -40,7 +42,7 @@ def checkpoint_of(folder: Path) -> Checkpoint:
     from safetensors.torch import load_file
 
     tensors: dict[str, Tensor] = {}
-    for part in ("unet", "text_encoder"):
+    for part in ("unet", "text_encoder", "text_encoder_2"):
         if part == "unet" or (folder / part).is_dir():
             for file in weights_of(folder / part)[0]:
                 tensors |= {f"{part}.{name}": tensor for name, tensor in load_file(file).items()}
@@ -48,54 +50,67 @@ def checkpoint_of(folder: Path) -> Checkpoint:
 
 
 def from_checkpoint(backbone: Backbone, checkpoint: Checkpoint, strength: float) -> Tuning:
-    """Exchange the network's weights, and the text encoder's where the checkpoint has others."""
-    values: dict[nn.Parameter, Tensor] = {}
-    for name, parameter in backbone.network.named_parameters():
-        key = network_name(backbone, name) if checkpoint.original else f"unet.{name}"
-        values[parameter] = _tuned(checkpoint, key, parameter, strength)
-    words = {}
-    if any(key.startswith((TEXT, "text_encoder.")) for key in checkpoint.tensors):
-        for name, parameter in text_parameters(backbone):
-            key = text_name(name) if checkpoint.original else _text_key(checkpoint, name)
-            words[parameter] = _tuned(checkpoint, key, parameter, strength)
+    """Exchange the network's weights, and the text encoders' where the checkpoint has others."""
+    values = _tuned(backbone, checkpoint, "unet", strength)
+    words: dict[nn.Parameter, Tensor] = {}
+    for part in backbone.text_encoders:
+        if _has(backbone, checkpoint, part):
+            words |= _tuned(backbone, checkpoint, part, strength)
     # files are often of half precision; what is the base's own but for rounding is not a tuned text encoder
     changed = {p: value for p, value in words.items() if not torch.allclose(p.data, value, rtol=2e-3, atol=1e-6)}
     return Exchanged(values | changed, words=bool(changed))
 
 
-def _text_key(checkpoint: Checkpoint, name: str) -> str:
+def _has(backbone: Backbone, checkpoint: Checkpoint, part: str) -> bool:
+    """Whether the text encoder is in the checkpoint: some hold a network only."""
+    if not checkpoint.original:
+        return any(key.startswith(f"{part}.") for key in checkpoint.tensors)
+    return original_of(backbone).towers[part].embedding in checkpoint.tensors
+
+
+def _tuned(backbone: Backbone, checkpoint: Checkpoint, part: str, strength: float) -> dict[nn.Parameter, Tensor]:
+    """The checkpoint's value of each of a part's parameters."""
+    config = _config(backbone, part)
+    values: dict[nn.Parameter, Tensor] = {}
+    for name, parameter in backbone.modules[part].named_parameters():
+        if checkpoint.original:
+            place = original_of(backbone).place(part, name, config)
+            key, found = place.key, place.read(checkpoint.tensors[place.key])
+        else:
+            key = _key_in_folder(checkpoint, part, name)
+            found = checkpoint.tensors[key]
+        if found.shape != parameter.shape:
+            raise ValueError(f"{key} is {tuple(found.shape)}, the base has {tuple(parameter.shape)}")
+        found = found.to(parameter.device, parameter.dtype)
+        values[parameter] = between(parameter.data, found, strength)
+    return values
+
+
+def _key_in_folder(checkpoint: Checkpoint, part: str, name: str) -> str:
     """Folders name a text encoder's tensors with or without the level that transformers 5.6 took out."""
     short = name.removeprefix("text_model.")
-    with_level = f"text_encoder.text_model.{short}"
-    return with_level if with_level in checkpoint.tensors else f"text_encoder.{short}"
+    with_level = f"{part}.text_model.{short}"
+    return with_level if with_level in checkpoint.tensors else f"{part}.{name if part == 'unet' else short}"
 
 
-def _tuned(checkpoint: Checkpoint, key: str, parameter: nn.Parameter, strength: float) -> Tensor:
-    found = checkpoint.tensors[key].to(parameter.device)
-    if found.shape != parameter.shape:
-        raise ValueError(f"{key} is {tuple(found.shape)}, the base has {tuple(parameter.shape)}")
-    return between(parameter.data, found.to(parameter.dtype), strength)
+def original_of(backbone: Backbone) -> Original:
+    """How the one original file of the backbone's family is; `RecipeError` where there is none."""
+    if backbone.original is None:
+        raise RecipeError(f"{backbone.architecture} has no single-file checkpoints that are known here; use a folder")
+    return backbone.original
 
 
-def text_parameters(backbone: Backbone) -> list[tuple[str, nn.Parameter]]:
-    """Of the first text encoder: the only one that Stable Diffusion 1.x has."""
-    return list(next(iter(backbone.text_encoders.values())).named_parameters())
-
-
-def network_name(backbone: Backbone, name: str) -> str:
-    """A U-Net tensor's name in the one file."""
-    config: Any = backbone.network.config
-    return unet_name(name, int(config.layers_per_block), lambda block: "CrossAttn" in config.up_block_types[block])
+def _config(backbone: Backbone, part: str) -> Mapping[str, Any]:
+    config: Any = backbone.modules[part].config
+    plain: Mapping[str, Any] = config.to_dict() if hasattr(config, "to_dict") else config
+    return plain
 
 
 def single_file_of(backbone: Backbone, dtype: torch.dtype) -> dict[str, Tensor]:
     """The backbone as it stands, under the names of the one original file."""
-    tensors = {network_name(backbone, name): p for name, p in backbone.network.named_parameters()}
-    blocks = len(backbone.vae.config.block_out_channels)
-    for name, parameter in backbone.vae.named_parameters():
-        named = vae_name(name, blocks)
-        # the original's attention layers are 1x1 convolutions
-        convolution = ".attn_1." in named and parameter.dim() == 2
-        tensors[named] = parameter[:, :, None, None] if convolution else parameter
-    tensors |= {text_name(name): parameter for name, parameter in text_parameters(backbone)}
-    return {name: tensor.detach().to("cpu", dtype) for name, tensor in tensors.items()}
+    original = original_of(backbone)
+    tensors: dict[str, Tensor] = {}
+    for part, module in backbone.modules.items():
+        own = {name: parameter.detach().to("cpu", dtype) for name, parameter in module.named_parameters()}
+        tensors |= original.written(part, own, _config(backbone, part))
+    return tensors

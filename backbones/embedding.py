@@ -14,7 +14,7 @@ from backbones.ahead import ahead
 from backbones.clip_files import files_of, fingerprint_of, full_name
 from core.cache import Array, Cache, remembered
 from core.hashing import digest
-from core.pixels import Read
+from core.pixels import Read, pictures_of
 from core.progress import report
 from core.record import Record
 
@@ -116,7 +116,7 @@ class Embedder:
         report(LABEL, 0, len(missing))
 
         def prepared(some: Sequence[str]) -> list[Tensor]:
-            return [clip.prepared(read(missing[key])) for key in some]
+            return [clip.prepared(picture) for picture in pictures_of(read, [missing[key] for key in some])]
 
         batches = [keys[start : start + clip.at_once] for start in range(0, len(keys), clip.at_once)]
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,9 @@ from backbones.tuning import Tuning
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
 
+DESCRIPTION = "velatura.hypernetwork"
+"""where a safetensors file's metadata says how the networks are built, as JSON with the web UI's words"""
+FLAT = re.compile(r"\d+\.[kv]\.linear\d?\..+")
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "leakyrelu": nn.LeakyReLU,
@@ -106,17 +111,49 @@ def widths_of(network: nn.Module) -> list[int]:
 
 
 def is_hypernetwork(tensors: Mapping[str, Any]) -> bool:
-    """Whether it is a web UI's hypernetwork: its networks stand under their widths, as numbers."""
-    return any(isinstance(name, int) for name in tensors)
+    """Whether it is a web UI's hypernetwork (networks under their widths, as numbers), or our layout of the same."""
+    return any(isinstance(name, int) or FLAT.fullmatch(name) for name in tensors)
 
 
-def from_hypernetwork(backbone: Backbone, tensors: Mapping[str, Any], _file: Path, strength: float) -> Tuning:
-    """Build the networks that the file describes and put them on."""
-    shape = shape_of(tensors)
-    nets: dict[int, list[nn.Module]] = {}
+def flat_networks(tensors: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """All tensors by names that a safetensors file can have: ``320.k.linear.0.weight``."""
+    flat = {name: tensor for name, tensor in tensors.items() if isinstance(name, str) and FLAT.fullmatch(name)}
     for width, states in tensors.items():
         if isinstance(width, int):
-            nets[width] = [_loaded(shape, width, state).to(backbone.device).eval() for state in states[:2]]
+            for side, state in zip("kv", states[:2], strict=True):
+                flat |= {f"{width}.{side}.{name}": tensor for name, tensor in state.items()}
+    return flat
+
+
+def by_width(flat: Mapping[str, Tensor]) -> dict[int, tuple[dict[str, Tensor], dict[str, Tensor]]]:
+    """The opposite: width -> the tensors for keys and for values, as the web UI has them."""
+    widths: dict[int, tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
+    for name, tensor in flat.items():
+        width, side, inner = name.split(".", 2)
+        widths.setdefault(int(width), ({}, {}))["kv".index(side)][inner] = tensor
+    return widths
+
+
+def description_of(tensors: Mapping[Any, Any], file: Path) -> dict[str, Any]:
+    """How the networks are built and what else the file says: beside the tensors in a .pt, else in its metadata."""
+    if file.suffix != ".safetensors":
+        return {name: value for name, value in tensors.items() if isinstance(name, str)}
+    from safetensors import safe_open
+
+    with safe_open(file, framework="pt") as opened:
+        found = json.loads((opened.metadata() or {}).get(DESCRIPTION, "{}"))
+    if not isinstance(found, dict):
+        raise ValueError(f"its metadata {DESCRIPTION} is no description of a hypernetwork")
+    return found
+
+
+def from_hypernetwork(backbone: Backbone, tensors: Mapping[str, Any], file: Path, strength: float) -> Tuning:
+    """Build the networks that the file describes and put them on."""
+    shape = shape_of(description_of(tensors, file))
+    nets = {
+        width: [_loaded(shape, width, state).to(backbone.device).eval() for state in states]
+        for width, states in by_width(flat_networks(tensors)).items()
+    }
     return Hypernetwork(backbone.network, nets, strength)
 
 

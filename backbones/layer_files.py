@@ -48,13 +48,10 @@ def from_layers(backbone: Backbone, tensors: Mapping[str, Tensor], _file: Path, 
 
 def layers_of(backbone: Backbone) -> dict[str, nn.Module]:
     """Every layer with a weight, by its name in such files."""
+    # also by diffusers' names where kohya has others, as for SDXL
     found = {f"lora_unet_{underscored(path)}": layer for path, layer in weighted(backbone.network)}
-    several = len(backbone.text_encoders) > 1
-    for number, encoder in enumerate(backbone.text_encoders.values(), start=1):
-        prefix = f"lora_te{number}" if several else "lora_te"
-        for path, layer in weighted(encoder):
-            # transformers 5.6 took the text_model level out of the modules; in files it stays
-            found[f"{prefix}_text_model_{underscored(path.removeprefix('text_model.'))}"] = layer
+    for side, module in {"unet": backbone.network, **backbone.text_encoders}.items():
+        found |= {backbone.layer_name(side, path): layer for path, layer in weighted(module)}
     return found
 
 

@@ -5,10 +5,25 @@ import os
 import sys
 import warnings
 
+OURS = "VELATURA_HUB_OFFLINE"
+"""set where it is we who keep the libraries off the hub, not the user: a base that a recipe names may be fetched"""
+
+
+def keep_off_the_hub() -> None:
+    """Nothing is looked up on a hub that the recipe did not name."""
+    if not forbidden():
+        os.environ[OURS] = "1"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def forbidden() -> bool:
+    """Whether libraries are kept off the hub, be it by us or by the user."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
 
 def offline_and_quiet() -> None:
     """Nothing is looked up on a hub that the recipe did not name, and the libraries speak only of errors."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    keep_off_the_hub()
     os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

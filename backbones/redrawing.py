@@ -19,7 +19,7 @@ LONGEST = 2.0
 
 def native_size(backbone: Backbone, width: int, height: int) -> tuple[int, int]:
     """(width, height) in which the base draws best: its own area in the picture's shape, in sides it can halve."""
-    step = backbone.latent_scale * 2 ** (len(backbone.network.config.block_out_channels) - 1)  # type: ignore[union-attr, arg-type]
+    step = backbone.side_step
     shape = min(max(width / height, 1 / LONGEST), LONGEST) ** 0.5
     wide, tall = (max(1, round(backbone.resolution * times / step)) * step for times in (shape, 1 / shape))
     return wide, tall

@@ -39,12 +39,8 @@ def denoise(
 
 
 def scheduler_of(backbone: Backbone, steps: int) -> Any:
-    """DDIM over ``steps`` of the base's own timesteps; it keeps nothing from one sample to the next."""
-    from diffusers import DDIMScheduler
-
-    scheduler = DDIMScheduler.from_config(backbone.scheduler_config, clip_sample=False)
-    scheduler.set_timesteps(steps, device=backbone.device)
-    return scheduler
+    """The base's own sampler over ``steps`` of its timesteps; it keeps nothing from one sample to the next."""
+    return backbone.sampler(steps)
 
 
 def walk(

@@ -1,11 +1,11 @@
-"""Names of a Stable Diffusion 1.x checkpoint's tensors: from diffusers' folders to the one original file."""
+"""Names of a Stable Diffusion's tensors in U-Net and autoencoder: from diffusers' folders to the one original file."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-UNET, VAE, TEXT = "model.diffusion_model.", "first_stage_model.", "cond_stage_model.transformer.text_model."
+UNET, VAE = "model.diffusion_model.", "first_stage_model."
 """how the parts' names begin in the one file"""
 
 RESNET = {
@@ -19,6 +19,8 @@ RESNET = {
 ENDS = {
     "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
     "conv_in": "input_blocks.0.0",
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
@@ -77,8 +79,3 @@ def _renamed(name: str) -> str:
     for ours, theirs in VAE_PARTS.items():
         name = name.replace(ours, theirs)
     return name
-
-
-def text_name(name: str) -> str:
-    """A tensor's name of SD 1.x's text encoder in the one file."""
-    return f"{TEXT}{name.removeprefix('text_model.')}"

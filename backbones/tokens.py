@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
-from backbones.family import folder_of
-from backbones.folder import check_part, read_json
-from core.hashing import folder_digest
+from backbones.family import files_of
+from backbones.files import Files
 
 MOST = 77
 """what CLIP's text encoders take, with a token for the start and one for the end"""
@@ -19,36 +17,31 @@ MOST = 77
 class Tokens:
     """The tokenizer of one base. Nothing but its file names is looked at until something is counted."""
 
-    folder: Path
+    files: Files
 
     @classmethod
     def of(cls, base: str = "pocket") -> Tokens:
-        """The tokenizer of ``"pocket"`` or of a diffusers folder; `MissingBase` at once where it is not there."""
-        folder = folder_of(base)
-        fast = (folder / "tokenizer" / "tokenizer.json").is_file()
-        check_part(folder, "tokenizer", ["tokenizer.json"] if fast else ["vocab.json", "merges.txt"])
-        return cls(folder / "tokenizer")
+        """The tokenizer of what a recipe calls its base; `MissingBase` at once where it is not there."""
+        files = files_of(base)
+        files.check_tokenizer("tokenizer")
+        return cls(files)
 
     @cached_property
     def fingerprint(self) -> str:
         """What every count follows from."""
-        return folder_digest(self.folder)
+        return self.files.tokenizer_digest("tokenizer")
 
     @cached_property
     def room(self) -> int:
         """How many tokens of a text the base reads: 75 in all Stable Diffusions."""
-        config = self.folder / "tokenizer_config.json"
-        said = read_json(config, needed_for="how long a text may be").get("model_max_length") if config.is_file() else 0
-        return min(int(said or MOST), MOST) - 2
+        return min(self.files.tokenizer_length("tokenizer") or MOST, MOST) - 2
 
     @cached_property
     def _tokenizer(self) -> Any:
         from backbones.quiet import offline_and_quiet
 
         offline_and_quiet()
-        from transformers import CLIPTokenizer
-
-        return CLIPTokenizer.from_pretrained(self.folder, local_files_only=True)
+        return self.files.tokenizer("tokenizer")
 
     def count(self, text: str) -> int:
         """How many tokens the text is."""
@@ -62,8 +55,13 @@ class Tokens:
         end = spans[self.room][0]
         return text[:end].rstrip(" ,"), text[end:]
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of the text begins and ends in it."""
+        found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        return [(int(start), int(end)) for start, end in found]
+
     def __hash__(self) -> int:
-        return hash(self.folder)
+        return hash(self.files.path)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -16,29 +16,39 @@ if TYPE_CHECKING:
 
 
 class LearnedWord(Tuning):
-    """On the look-up table of a text encoder: numbers past its end mean the learned vectors, the others what they did.
+    """On the look-up tables of the text encoders: numbers past their end mean the learned vectors.
 
-    Wherever the word's own tokens stand in a text, the vectors take their place, as in the web UI.
+    Wherever the word's own tokens stand in a text, the vectors take their place, as in the web UI. Each text encoder
+    has vectors (n, width) of its own, equally many.
     """
 
     words = True
 
-    def __init__(self, table: nn.Embedding, tokens: Sequence[int], vectors: Tensor) -> None:
-        self.tokens, self.vectors = list(tokens), vectors
-        self.first = table.num_embeddings
+    def __init__(self, tables: Sequence[nn.Embedding], tokens: Sequence[int], vectors: Sequence[Tensor]) -> None:
+        self.tokens, self.vectors = list(tokens), list(vectors)
+        self.count = len(self.vectors[0])
+        self.first = max(table.num_embeddings for table in tables)
         self._on = True
-        self._asked: Tensor | None = None
-        self._hooks = [table.register_forward_pre_hook(self._before), table.register_forward_hook(self._after)]
+        self._hooks = []
+        for table, own in zip(tables, self.vectors, strict=True):
+            asked: list[Tensor] = []
+            self._hooks.append(table.register_forward_pre_hook(self._before(asked)))
+            self._hooks.append(table.register_forward_hook(self._after(asked, own)))
 
-    def _before(self, _table: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:
-        (self._asked,) = given
-        return (self._asked.clamp(max=self.first - 1),)
+    def _before(self, asked: list[Tensor]) -> Any:
+        def before(table: nn.Embedding, given: tuple[Tensor]) -> tuple[Tensor]:
+            asked[:] = given
+            return (given[0].clamp(max=table.num_embeddings - 1),)
 
-    def _after(self, _table: nn.Module, _given: tuple[Tensor], found: Tensor) -> Tensor:
-        assert self._asked is not None
-        own = (self._asked - self.first).clamp(min=0, max=len(self.vectors) - 1)
-        learned = (self._asked >= self.first).unsqueeze(-1)
-        return torch.where(learned, self.vectors[own].to(found.dtype), found)
+        return before
+
+    def _after(self, asked: list[Tensor], vectors: Tensor) -> Any:
+        def after(_table: nn.Embedding, _given: tuple[Tensor], found: Tensor) -> Tensor:
+            own = (asked[0] - self.first).clamp(min=0, max=self.count - 1)
+            learned = (asked[0] >= self.first).unsqueeze(-1)
+            return torch.where(learned, vectors[own].to(found.dtype), found)
+
+        return after
 
     def put_into(self, tokens: Sequence[int]) -> list[int]:
         """Token numbers of a text, with the vectors' own where the word stands."""
@@ -48,7 +58,7 @@ class LearnedWord(Tuning):
         put: list[int] = []
         while given:
             if given[:length] == self.tokens:
-                put += range(self.first, self.first + len(self.vectors))
+                put += range(self.first, self.first + self.count)
                 given = given[length:]
             else:
                 put.append(given.pop(0))
@@ -62,9 +72,13 @@ class LearnedWord(Tuning):
             hook.remove()
 
 
+TWO = ("clip_l", "clip_g")
+"""what files for the two text encoders of SDXL call their vectors"""
+
+
 def is_embedding(tensors: Mapping[str, Any]) -> bool:
     """Whether it is an embedding: the web UI's, kohya's, or diffusers' with one word and nothing else."""
-    if "emb_params" in tensors or "string_to_param" in tensors:
+    if "emb_params" in tensors or "string_to_param" in tensors or set(TWO) <= set(tensors):
         return True
     return len(tensors) == 1 and all(isinstance(t, Tensor) and t.dim() in (1, 2) for t in tensors.values())
 
@@ -73,18 +87,27 @@ def from_embedding(backbone: Backbone, tensors: Mapping[str, Any], file: Path, s
     """Put it on under the word that the file names, or else the file's own name, as the web UI does."""
     if strength != 1.0:
         raise ValueError("a learned word has no strength but 1; weaken it in the prompt instead")
+    said = ""
     if "string_to_param" in tensors:
-        (vectors,), word = tensors["string_to_param"].values(), str(tensors.get("name") or file.stem)
+        found, said = list(tensors["string_to_param"].values()), str(tensors.get("name") or file.stem)
+    elif set(TWO) <= set(tensors):
+        found, said = [tensors[name] for name in TWO], str(tensors.get("name") or "")
     else:
-        ((name, vectors),) = tensors.items()
-        word = word_of(file) or (file.stem if name == "emb_params" else str(name))
-    vectors = vectors.detach().float().reshape(-1, vectors.shape[-1])
-    return backbone.learn_word(word, vectors.to(backbone.device))
+        ((name, only),) = tensors.items()
+        found, said = [only], "" if name == "emb_params" else str(name)
+    if len(found) != len(backbone.text_encoders):
+        raise ValueError(f"it has vectors for {len(found)} text encoders, this base has {len(backbone.text_encoders)}")
+    word = word_of(file) or said or file.stem
+    vectors = [one.detach().float().reshape(-1, one.shape[-1]).to(backbone.device) for one in found]
+    return backbone.learn_word(word, vectors)
 
 
 def word_of(file: Path) -> str:
-    """The word in the metadata of a file that we wrote."""
+    """The word in the metadata of a file that we wrote; empty where there is none."""
     from safetensors import safe_open
+
+    if file.suffix != ".safetensors":
+        return ""
 
     with safe_open(file, framework="pt") as opened:
         return str((opened.metadata() or {}).get("velatura.word", ""))

@@ -52,10 +52,10 @@ def reading(folder: Path, peers: str) -> Iterator[Goal]:
 
 def pairs(count: int) -> Iterator[Goal]:
     """All pairs within 6 bits."""
-    limits = {100_000: (1.0, 700), 1_000_000: (20.0, 700), 10_000_000: (0.0, 0)}
+    limits = {100_000: (1.0, 700), 1_000_000: (20.0, 700)}
     got = measured("curation_pairs", count)
-    seconds, megabytes = limits[count]
-    what = f"{count:,} hashes, all pairs within 6 bits"
+    seconds, megabytes = limits.get(count, (0.0, 0))
+    what = f"{count:,} hashes, all pairs within 6 bits ({got['shared']} of {got['pieces']} pieces equal)"
     asked = f"under {seconds:g} s" if seconds else ""
     yield Goal(f"{what}, s", f"{got['seconds']:.2f}", asked, not seconds or got["seconds"] < seconds)
     asked = f"under {megabytes} MB" if megabytes else ""
@@ -79,10 +79,12 @@ def ingest(folder: Path, count: int) -> Iterator[Goal]:
 
 
 def embedding(folder: Path) -> Iterator[Goal]:
-    """The stage that embeds, beside a bare loop over the same pictures."""
-    got = measured("curation_embedding", folder)
-    ratio = got["stage"] / got["bare"]
-    yield Goal("CLIP vectors, times a bare open_clip loop", f"{ratio:.2f}", "at most 1.10", ratio <= 1.1)
+    """The stage that embeds, out of a store, beside a bare loop over the same pictures in memory."""
+    for side in (64, 256, 768):
+        got = measured("curation_embedding", folder / str(side), side)
+        ratio = got["stage"] / got["bare"]
+        what = f"CLIP vectors of {side}-pixel pictures, times a bare open_clip loop"
+        yield Goal(what, f"{ratio:.2f}", "at most 1.10", ratio <= 1.1)
 
 
 def main() -> int:
@@ -108,7 +110,7 @@ def goals(parts: list[str], folder: Path, asked: argparse.Namespace) -> Iterator
     if "reading" in parts:
         yield from reading(folder / "large", asked.peers)
     if "pairs" in parts:
-        for count in (100_000, 1_000_000, 10_000_000):
+        for count in (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000):
             if count <= asked.most:
                 yield from pairs(count)
     if "ingest" in parts:

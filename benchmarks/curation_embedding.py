@@ -1,4 +1,4 @@
-"""CPU seconds for the CLIP vectors of some pictures: the stage, and a bare open_clip loop over the same files."""
+"""CPU seconds for the CLIP vectors of pictures in a store: the stage, and a bare open_clip loop over the same files."""
 
 import io
 import json
@@ -15,22 +15,26 @@ from benchmarks.photographs import write_photographs
 from core.cache import Memory
 from core.hashing import sha256_of
 from core.record import Record
-from curation.decode import decode
+from curation.pictures import Pictures
+from store.image import Image as Stored
+from store.store import Store
 
-COUNT, SIDE, BATCH, REPEATS = 320, 256, 16, 3
+COUNT, BATCH, REPEATS = 320, 16, 3
 
 
 def main() -> None:
     """The least of some rounds each."""
     torch.set_num_threads(1)
-    files = [path.read_bytes() for path in write_photographs(Path(sys.argv[1]), COUNT, SIDE, SIDE)]
+    folder, side = Path(sys.argv[1]), int(sys.argv[2])
+    files = [path.read_bytes() for path in write_photographs(folder / "pictures", COUNT, side, side)]
     names = [sha256_of(data) for data in files]
     records = [Record(name, name, "bench", name, name) for name in names]
-    by_name = dict(zip(names, files, strict=True))
-    clip = Clip.open()
+    store = Store.open(folder / "store")
+    store.put_images(Stored(name, data, "image/jpeg", side, side) for name, data in zip(names, files, strict=True))
+    clip, read = Clip.open(), Pictures(store)
 
     def stage() -> None:
-        Embedder.of(clip, Memory()).pictures(records, lambda record: decode(by_name[record.sha256]).pixels)
+        Embedder.of(clip, Memory()).pictures(records, read)
 
     def bare() -> None:
         with torch.inference_mode():

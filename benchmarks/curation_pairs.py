@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from curation.hamming import pairs_within
+from curation.hamming import pairs_within, pieces_for
 
 RADIUS = 6
 SAMPLE = 200
@@ -47,7 +47,9 @@ def main() -> None:
     found = pairs_within(hashes, RADIUS)
     seconds = time.process_time() - began
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "megabytes": megabytes, "recall": recall(hashes, found)}))
+    shared = pieces_for(len(hashes), RADIUS)
+    told = {"seconds": seconds, "megabytes": megabytes, "recall": recall(hashes, found)}
+    print(json.dumps({**told, "shared": shared, "pieces": RADIUS + shared}))
 
 
 if __name__ == "__main__":

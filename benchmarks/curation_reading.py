@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import simplejpeg
 
 from benchmarks.photographs import write_photographs
 from core.hashing import sha256_of
 from curation import perceptual
-from curation.decode import WHITE, decode
+from curation.decode import WHITE, Room, decode
 from curation.filter import Filter
 from curation.measure import measured
 from curation.view import View
@@ -27,13 +28,15 @@ def main() -> None:
 
     def everything(data: bytes) -> None:
         sha256_of(data)
-        measured(data, filters, WHITE, 100_000_000)
+        measured(data, filters, WHITE, 100_000_000, room=room)
 
-    pixels = decode(files[0]).pixels
+    cv2.setNumThreads(1)
+    room = Room()  # as a worker has it
+    pictures = {data: decode(data, room=Room()).pixels for data in files}
     work: dict[str, Callable[[bytes], object]] = {
         "bare": simplejpeg.decode_jpeg,
         "decode": decode,
-        "hash": lambda _: perceptual.hashes(View(pixels).thumbnail_grey),
+        "hash": lambda data: perceptual.hashes(View(pictures[data]).thumbnail_grey),
         "all": everything,
     }
     least = dict.fromkeys(work, float("inf"))

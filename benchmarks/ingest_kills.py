@@ -41,7 +41,7 @@ if sys.argv[3] == "ingest":
 else:
     with store.writer():  # as a run does
         ingest(store, Folder(path=sys.argv[2]), filters, reading=reading)
-        curate(store, filters, Split(), reading=reading)
+        curate(store, filters, Split())
     print(store.snapshot().manifest)
 """
 

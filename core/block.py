@@ -159,7 +159,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
             known = known_keys(model, item["loc"][:-1])
             lines.append(f"{path}: no such key; known here: {', '.join(known)}")
         else:
-            lines.append(f"{path}: {item['msg'].removeprefix('Value error, ')}")
+            given = f" (it says {item['input']!r})" if isinstance(item["input"], str | int | float) else ""
+            said = "" if item["type"] == "value_error" else given
+            lines.append(f"{path}: {item['msg'].removeprefix('Value error, ')}{said}")
     return "\n".join(lines)
 
 

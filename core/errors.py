@@ -11,6 +11,8 @@
 | `DiskFull` | there is no room left for what has to be written |
 | `TrainingFailed` | the trainer stopped before its last step: non-finite loss, killed, out of memory |
 | `ExportError` | the folder that is named for an export holds something, or cannot be written |
+| `TrackingError` | MLflow does not answer, or does not know the model or the run that is asked for |
+| `ServerError` | a server cannot be started, or is not well |
 | `NotEnoughData` | too few pictures were left for what was asked |
 """
 
@@ -53,6 +55,14 @@ class TrainingFailed(VelaturaError):
 
 class ExportError(VelaturaError):
     """The folder that was named for an export cannot be used; nothing in it was touched."""
+
+
+class TrackingError(VelaturaError):
+    """MLflow does not answer, or does not know the model or run that was asked for; says which there are."""
+
+
+class ServerError(VelaturaError):
+    """A server cannot be started or is not well; says where its words are."""
 
 
 class NotEnoughData(VelaturaError):

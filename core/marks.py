@@ -6,6 +6,8 @@ REGULARISATION = "regularisation"
 """what the class looks like without the subject: for prior preservation, never an ordinary training picture"""
 DERIVED = "derived="
 """with the SHA-256 of a real picture: a program made this one from it, and it was read back from an export"""
+FRAME_OF = "frame_of="
+"""with the SHA-256 of an animated picture: this is a later frame of it, and was read back from an export"""
 KEEP_TOKENS = "keep_tokens="
 """with a number: so many words or tags stay first when a caption is shuffled"""
 KEEP_LAST_TOKENS = "keep_last_tokens="
@@ -14,7 +16,7 @@ KEEP_LAST_TOKENS = "keep_last_tokens="
 
 def is_mark(tag: str) -> bool:
     """Whether the tag is about use."""
-    return tag == REGULARISATION or tag.startswith((DERIVED, KEEP_TOKENS, KEEP_LAST_TOKENS))
+    return tag == REGULARISATION or tag.startswith((DERIVED, FRAME_OF, KEEP_TOKENS, KEEP_LAST_TOKENS))
 
 
 def shown(tags: Iterable[str]) -> tuple[str, ...]:
@@ -30,3 +32,8 @@ def never_held_out(tags: Iterable[str]) -> bool:
 def root_of(tags: Iterable[str]) -> str:
     """The SHA-256 of the real picture that a derived one was made from; empty for a real one."""
     return next((tag.removeprefix(DERIVED) for tag in tags if tag.startswith(DERIVED)), "")
+
+
+def file_of(tags: Iterable[str]) -> str:
+    """The SHA-256 of the animated picture that it is a later frame of; empty for any other."""
+    return next((tag.removeprefix(FRAME_OF) for tag in tags if tag.startswith(FRAME_OF)), "")

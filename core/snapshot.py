@@ -22,7 +22,7 @@ class Snapshot:
     held_out: int
     """how many of them are held out"""
     manifest: str
-    """SHA-256 over the sorted (id, content hash, caption, split, and any weight and use): the same for the same data"""
+    """SHA-256 over the sorted (id, content hash, caption, split, any weight, use, ground): the same for equal data"""
 
 
 def manifest_of(records: Iterable[Record], captions: dict[str, Caption]) -> str:
@@ -36,6 +36,8 @@ def manifest_of(records: Iterable[Record], captions: dict[str, Caption]) -> str:
 
 
 def _use(record: Record) -> str:
-    """How often it is drawn and what for; empty for an ordinary picture."""
+    """How often it is drawn, what for and on which ground if that is not white; empty for an ordinary picture."""
     marks = sorted(tag for tag in record.tags if is_mark(tag))
+    if "matte" in record.drawn:
+        marks.append(f"matte={record.drawn['matte']}")
     return f"|{record.weight!r}|{'|'.join(marks)}" if marks or record.weight != 1 else ""

@@ -96,7 +96,7 @@ def card(store: Store, tag: str = "") -> Card:
         words=banded(_num_words(said["text"]), WORDS),
         families=_families(real.filter(field("width") > 0)),
         quality=histograms(scores(kept["quality"])),
-        licences=licences(store, kept["sha256"], store.columns("records", "sha256", "tags", tag=tag)),
+        licences=licences(store, kept["sha256"], store.columns("records", "sha256", "tags", "drawn", tag=tag)),
     )
 
 

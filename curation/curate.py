@@ -8,22 +8,19 @@ import numpy as np
 
 from core.caption import Caption
 from core.marks import REGULARISATION
-from core.pixels import Pixels
 from core.progress import report
 from core.record import Reason, Record
-from curation.decode import decode
 from curation.duplicates import near_duplicates
 from curation.filter import Batch, Filter
 from curation.hamming import Pairs
 from curation.ingest import Ingested, ingest
-from curation.reading import Reading
+from curation.pictures import Pictures
 from curation.records import back, set_aside
 from curation.splits import Split, assign
 from store.store import Store
 
 __all__ = ["Curated", "Ingested", "curate", "ingest"]
 
-DEFAULT = Reading()
 LABEL = "judging pictures"
 NOT_NAMED = Reason("source_not_named", "its source is no longer one that pictures are taken from")
 
@@ -56,7 +53,6 @@ def curate(
     split: Split,
     *,
     sources: Collection[str] = (),
-    reading: Reading = DEFAULT,
 ) -> Curated:
     """Judge, group and split all pictures, and write that in one go.
 
@@ -69,9 +65,7 @@ def curate(
     real = [_of_source(record, sources) for record in before if record.depth == 0]
     report(LABEL, 0, len(real))
 
-    def read(record: Record) -> Pixels:
-        return decode(store.image(record.sha256), matte=reading.matte, max_pixels=reading.max_pixels).pixels
-
+    read = Pictures(store)
     cache = store.cache("embeddings")
     present = [record for record in real if record.width and record.verdict != "removed"]
     reasons, scores = judged(Batch([_with_caption(r, captions) for r in present], read, cache), filters)

@@ -34,6 +34,8 @@ VERSION = 2
 """Raise it when the same bytes begin to give other pixels: every picture is then read again."""
 WHITE: Matte = (255, 255, 255)
 MAX_PIXELS = 100_000_000
+MOST_ROOM = 1 << 27
+"""bytes that are kept from one picture to the next: those of 32 megapixels"""
 HARMLESS = 1_000_000
 """pixels; below that no ratio is suspicious"""
 MAX_PIXELS_PER_BYTE = 20_000
@@ -62,15 +64,32 @@ class Undecodable(Exception):
         self.reason = Reason(code, words)
 
 
-def decode(data: bytes, *, matte: Matte = WHITE, max_pixels: int = MAX_PIXELS, padded: bool = False) -> Decoded:
-    """The pixels of a picture file. ``padded``: they may have an unused byte each, so that Pillow need not copy them.
+class Room:
+    """Memory that pictures are unpacked into, each over the one before: to get new one costs a tenth of decoding."""
+
+    def __init__(self) -> None:
+        self._memory = bytearray()
+
+    def of(self, size: int) -> bytearray | None:
+        """At least so many bytes; none for pictures that are seldom so large."""
+        if size > MOST_ROOM:
+            return None
+        if len(self._memory) < size:
+            self._memory = bytearray(size)
+        return self._memory
+
+
+def decode(data: bytes, *, matte: Matte = WHITE, max_pixels: int = MAX_PIXELS, room: Room | None = None) -> Decoded:
+    """The pixels of a picture file.
+
+    With ``room`` they may lie there, valid until the next picture, and have an unused byte each, as libraries like it.
 
     Codes of refusal: ``empty``, ``not_a_picture``, ``unsupported_format``, ``too_many_pixels``, ``bomb``,
     ``truncated``, ``damaged``, ``too_much_memory``.
     """
     with refusing(data, max_pixels), header(data, max_pixels) as image:
         media_type, num_frames = formats.media_type(image), formats.num_frames(image)
-        pixels, alpha = fast_jpeg(data, image, padded), None
+        pixels, alpha = fast_jpeg(data, image, room), None
         if pixels is None:
             pixels, alpha = unpacked(image, len(data), max_pixels)
             if image.format == "PNG" and not pixels[-1].any() and lacks_rows(data):  # black rows are seldom
@@ -80,7 +99,7 @@ def decode(data: bytes, *, matte: Matte = WHITE, max_pixels: int = MAX_PIXELS, p
         if alpha is not None:
             pixels = over(pixels, alpha, matte)
         orientation = formats.orientation(image)
-        if not padded or orientation != 1:
+        if room is None or orientation != 1:
             pixels = np.ascontiguousarray(upright(pixels, orientation))
         mask = None if alpha is None else np.ascontiguousarray(upright(alpha, orientation))
     height, width = pixels.shape[:2]
@@ -166,7 +185,7 @@ def refuse_damaged(data: bytes, error: Exception) -> NoReturn:
     raise Undecodable("damaged", f"it is {name} that cannot be decoded ({said[:120]})") from None
 
 
-def fast_jpeg(data: bytes, image: Image.Image, padded: bool) -> Pixels | None:
+def fast_jpeg(data: bytes, image: Image.Image, room: Room | None) -> Pixels | None:
     """The pixels of an everyday JPEG, faster than Pillow; ``None`` where Pillow has to do it."""
     if image.format != "JPEG" or not (image.mode == "RGB" or (image.mode == "L" and "icc_profile" not in image.info)):
         return None
@@ -178,8 +197,11 @@ def fast_jpeg(data: bytes, image: Image.Image, padded: bool) -> Pixels | None:
     except ValueError:
         return None
     try:
-        space = "RGBX" if padded else "RGB"
-        pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace=space, fastdct=False, fastupsample=False, strict=True)
+        space = "RGB" if room is None else "RGBX"
+        into = None if room is None else room.of(image.height * image.width * len(space))
+        pixels: Pixels = simplejpeg.decode_jpeg(
+            data, colorspace=space, fastdct=False, fastupsample=False, buffer=into, strict=True
+        )
         return pixels[..., :3]
     except ValueError as error:  # libjpeg's warnings too: Pillow would fill what is missing with grey and say nothing
         if any(words in str(error) for words in ("extraneous bytes", "Unsupported", "colorspace")):

@@ -31,8 +31,8 @@ class Double:
 def doubles(records: pa.Table, most: int) -> tuple[int, list[Double]]:
     """How many duplicates are refused, and some of them, evenly spread.
 
-    ``records`` have sha256, name, group, verdict and reasons. The kept one is that which the words name, in the same
-    group or with the same bytes.
+    ``records`` have id, sha256, name, group, verdict and reasons. The kept one is that which the words name by its id
+    (by its name, in older versions), in the same group or with the same bytes.
     """
     away = records.filter(field("verdict") == "refused")
     lists = away["reasons"].combine_chunks()
@@ -44,7 +44,7 @@ def doubles(records: pa.Table, most: int) -> tuple[int, list[Double]]:
     step = max(1.0, total / max(1, most))
     chosen = pa.array([int(at * step) for at in range(min(most, total))], pa.int64())
     shown = rows.take(chosen).select(["sha256", "name", "group"]).to_pylist()
-    kept = records.filter(field("verdict") == "kept").select(["sha256", "name", "group"])
+    kept = records.filter(field("verdict") == "kept").select(["id", "sha256", "name", "group"])
     groups, hashes = ([row[name] for row in shown if row[name]] for name in ("group", "sha256"))
     near = field("group").isin(pa.array(groups, pa.string()))
     same = field("sha256").isin(pa.array(hashes, pa.string()))
@@ -61,8 +61,8 @@ def _instead(row: dict[str, str], words: str, candidates: list[dict[str, str]]) 
         one for one in candidates if (one["group"] and one["group"] == row["group"]) or one["sha256"] == row["sha256"]
     ]
 
-    def rank(one: dict[str, str]) -> tuple[bool, bool, int]:
-        return one["name"] in words, one["sha256"] == row["sha256"], len(one["name"])
+    def rank(one: dict[str, str]) -> tuple[bool, bool, bool, int]:
+        return one["id"] in words, one["name"] in words, one["sha256"] == row["sha256"], len(one["name"])
 
     return _shown(max(mine, key=rank)) if mine else None
 

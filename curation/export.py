@@ -30,10 +30,10 @@ class Item:
         return self.record.split or "train"
 
     def row(self) -> Row:
-        """What is written of it beside its caption; the keys are `COLUMNS`."""
+        """What is written of it beside its caption; the keys are `COLUMNS` and ``licence``."""
         record = self.record
         values = (self.name, list(self.tags), record.weight, record.split, record.group, record.source, record.sha256)
-        return dict(zip(COLUMNS, values, strict=True))
+        return {**dict(zip(COLUMNS, values, strict=True)), "licence": str(record.drawn.get("licence", ""))}
 
 
 class Export(Block, family="curation.exports"):

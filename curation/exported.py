@@ -8,6 +8,7 @@ from typing import Any
 
 from core.marks import KEEP_LAST_TOKENS, KEEP_TOKENS, REGULARISATION, shown
 from curation.places import Place
+from curation.sidecars import licence_of
 from curation.source import Found
 
 FILE = "velatura.jsonl"
@@ -25,6 +26,7 @@ class Said:
     """what it was called in the dataset; empty: its file's name"""
     tags: tuple[str, ...] = ()
     weight: float = 1.0
+    licence: str = ""
 
     @classmethod
     def of(cls, row: Row) -> "Said | None":
@@ -38,11 +40,13 @@ class Said:
             name=name if isinstance(name, str) else "",
             tags=tuple(str(tag) for tag in tags) if isinstance(tags, list | tuple) else (),
             weight=float(weight) if fine and isinstance(weight, int | float) else 1.0,
+            licence=licence_of(row.get("licence")),
         )
 
     def of_picture(self, picture: Found) -> Found:
         """The picture as it was before it was exported."""
-        return replace(picture, name=self.name or picture.name, tags=self.tags, weight=self.weight)
+        said = replace(picture, name=self.name or picture.name, tags=self.tags, weight=self.weight)
+        return replace(said, licence=self.licence or picture.licence)
 
 
 def from_text(tags: str) -> object:

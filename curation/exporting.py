@@ -12,9 +12,10 @@ from typing import Literal
 
 from core.caption import Caption
 from core.errors import DiskFull, ExportError, NotEnoughData
-from core.marks import DERIVED
+from core.marks import DERIVED, FRAME_OF
 from core.record import Record
 from curation.export import Export, Item
+from curation.records import is_frame
 from curation.sidecars import tidy
 from store.store import Store
 
@@ -51,6 +52,10 @@ def export(
     if made:
         words = f"{made} derived pictures are tagged `derived=` with the hash of the real one: imported again they"
         notes.append(f"{words} are trained on and never held out")
+    frames = sum(is_frame(item.record) for item in items)
+    if frames:
+        words = f"{frames} later frames of animated pictures are PNGs of their own, tagged `frame_of=` with the hash of"
+        notes.append(f"{words} the whole file: imported again they are in one group with it")
     held = sum(item.side == "held_out" for item in items)
     return Exported(folder.expanduser().resolve(), kind.kind, len(items), made, held, tuple(notes))
 
@@ -80,6 +85,8 @@ def item_of(
         maker = record.made_by.rpartition("-")[0] or "made"
         name = str(path.with_name(f"{path.stem}~{maker}-{record.id[:8]}{path.suffix}"))
         tags = (*tags, f"{DERIVED}{root_of(record, by_id).sha256}")
+    if is_frame(record) and (first := by_id.get(str(record.drawn["first"]))) is not None:
+        tags = (*tags, f"{FRAME_OF}{first.sha256}")
     if name in taken:
         name = f"{record.source}/{name}"
     if name in taken:

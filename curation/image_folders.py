@@ -7,6 +7,7 @@ from posixpath import dirname, join, normpath
 from core.errors import SourceError
 from curation import exported
 from curation.places import Place
+from curation.sidecars import LICENCE, licence_of
 from curation.source import Found, failing
 from curation.tables import CAPTION, Table, kind_of, words_of
 from curation.walking import files, pictures_below
@@ -21,6 +22,7 @@ class Said:
     caption: str
     where: str
     """the metadata file, for people"""
+    licence: str = ""
     export: exported.Said | None = None
     """tags, weight and name, in an export of ours"""
 
@@ -47,11 +49,14 @@ def metadata_in(root: Place, names: list[str], caption: str) -> tuple[dict[str, 
         if not column:
             note = f"{table.place.uri} has no column of captions among {', '.join(table.columns)}: name it in `caption`"
         ours = exported.columns_in(table.columns)
-        for value, *words in table.rows(file, *([column] if column else []), *ours):
+        licence = table.column("", LICENCE, "")
+        told = [one for one in (column, licence) if one]
+        for value, *words in table.rows(file, *told, *ours):
             if isinstance(value, str) and value:
                 at = normpath(join(dirname(name), value)) if not value.startswith("/") else value
-                export = exported.Said.of(dict(zip(ours, words[-len(ours) :], strict=True))) if ours else None
-                said[at] = Said(words_of(words[0]) if column else "", table.place.uri, export)
+                row = dict(zip((*told, *ours), words, strict=True))
+                export = exported.Said.of(row) if ours else None
+                said[at] = Said(words_of(row.get(column)), table.place.uri, licence_of(row.get(licence)), export)
     return said, note
 
 
@@ -62,6 +67,8 @@ def pictures_with_metadata(root: Place, names: list[str], caption: str) -> Itera
         known = said.pop(picture.name, None)
         if known is not None and known.caption:
             picture = replace(picture, caption=known.caption, note="")
+        if known is not None and known.licence:
+            picture = replace(picture, licence=known.licence)
         if known is not None and known.export is not None:
             picture = known.export.of_picture(picture)
         if note:

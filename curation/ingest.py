@@ -13,6 +13,7 @@ from curation.known import NOWHERE, Known
 from curation.looking import Looker
 from curation.reading import Reading
 from curation.records import set_aside, unchanged
+from curation.same_place import check_same_place
 from curation.source import Found, Source
 from curation.workers import Workers
 from curation.writing import Batch
@@ -63,10 +64,12 @@ def ingest(store: Store, source: Source, filters: Sequence[Filter] = (), *, read
     """
     needed = frozenset(score for one in filters for score in one.scores)
     with Workers(filters, reading) as workers:
-        known = Known(store, source.name, reading, needed)
+        known = Known(store, source.name, source.root, reading, needed)
         looker = Looker(known, workers, reading, source.waits)
         run = _Run(store, source.name, known, looker, reading, needed)
-        for shard, is_last in _shards(source.pictures()):
+        for number, (shard, is_last) in enumerate(_shards(source.pictures())):
+            if number == 0:
+                check_same_place(source, known, shard)
             run.ingest(shard, is_last)
     return run.end()
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.record import Reason, Record, Value
 from curation.reading import Reading
-from curation.records import file_of, is_read, is_settled, mark_of
+from curation.records import file_of, is_read, is_settled, is_thought_there, mark_of
 from curation.source import Found
 from store.store import Store
 
@@ -61,13 +61,15 @@ class Index:
 class Known:
     """The real records of one source, and the contents that any source has; looked up by hashes of this process."""
 
-    def __init__(self, store: Store, source: str, reading: Reading, needed: frozenset[str]) -> None:
+    def __init__(self, store: Store, source: str, root: str, reading: Reading, needed: frozenset[str]) -> None:
         self._store, self._reading, self._needed = store, reading, needed
         self._names, self._settled, self._contents = Index(), Index(), Index()
         self.refusals: dict[int, tuple[str, ...]] = {}
         """by position, the reason codes of what could not be decoded and needs no other try"""
         self._positions: dict[str, int] = {}
         """of the records that `named` gave last"""
+        self._elsewhere = NOWHERE
+        here = not root
         rows, present = array("q"), bytearray()
         for batch in store.scan_records(*COLUMNS):
             for row, record in _partly(batch, needed):
@@ -75,18 +77,22 @@ class Known:
                     self._contents.add(hash(record.sha256), row)
                 if record.depth == 0 and record.source == source:
                     self._add(len(rows), record)
+                    if not here and is_thought_there(record):
+                        here = record.uri.startswith(root)
+                        self._elsewhere = len(rows)
                     rows.append(row)
                     present.append(record.verdict != "removed")
         for index in (self._names, self._settled, self._contents):
             index.sort()
+        self._elsewhere = NOWHERE if here else self._elsewhere
         self._rows = np.frombuffer(rows, np.int64)
         self._gone = np.frombuffer(present, np.bool_).copy()
 
     def _add(self, position: int, record: Record) -> None:
         self._names.add(hash(file_of(record)), position)
         if is_settled(record, self._reading, self._needed):
-            mark = str(record.drawn.get("sidecar", ""))
-            file = (record.name, record.uri, record.size, record.mtime_ns, mark, record.tags, record.weight)
+            said = (str(record.drawn.get("sidecar", "")), str(record.drawn.get("licence", "")))
+            file = (record.name, record.uri, record.size, record.mtime_ns, record.tags, record.weight, *said)
             self._settled.add(hash(file), position)
             if record.width == 0:
                 self.refusals[position] = tuple(reason.code for reason in record.reasons)
@@ -97,7 +103,7 @@ class Known:
         Those are seen with that.
         """
         keys = [
-            hash((one.name, one.uri, one.size, one.mtime_ns, mark_of(one.caption), one.tags, one.weight))
+            hash((one.name, one.uri, one.size, one.mtime_ns, one.tags, one.weight, mark_of(one.caption), one.licence))
             for one in files
         ]
         found = self._settled.first(keys)
@@ -114,6 +120,18 @@ class Known:
             records.setdefault(file_of(record), []).append(record)
             self._positions[record.id] = of_row[row]
         return records
+
+    @property
+    def elsewhere(self) -> Record | None:
+        """A record of the source, where none of those that are thought there lies below the root that it has now."""
+        if self._elsewhere == NOWHERE:
+            return None
+        return next(iter(self._store.records_at([int(self._rows[self._elsewhere])]).values()))
+
+    def thought_there(self, most: int) -> list[Record]:
+        """At most so many of the source's records, evenly spread, without those whose file was seen to be gone."""
+        rows = self._rows[:: max(1, -(-len(self._rows) // most))].tolist()
+        return [record for record in self._store.records_at(rows).values() if is_thought_there(record)]
 
     def see(self, record: Record) -> None:
         """Note that one of those that `named` gave last is still there; what is new is of no interest."""

@@ -1,8 +1,9 @@
-"""What the pictures themselves, or their source, say of their licence: tags first, then EXIF and PNG notes."""
+"""What is said of pictures' licences: by their source (columns, JSON files, tags), else by EXIF and PNG notes."""
 
 from __future__ import annotations
 
 import io
+import json
 import re
 import warnings
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from PIL import ExifTags, Image
 from pyarrow.compute import field
 
@@ -29,7 +31,7 @@ class Licences:
     """Licences and copyright notes as they stand there, and how many pictures were asked."""
 
     known: Mapping[str, int]
-    by_tag: int
+    by_source: int
     """pictures whose source says it"""
     looked_at: int
     """files that were opened, evenly spread over the rest"""
@@ -37,12 +39,15 @@ class Licences:
 
 
 def licences(store: Store, kept: pa.ChunkedArray, tagged: pa.Table) -> Licences:
-    """The licences of the ``kept`` pictures, given by hash; ``tagged`` has each hash's tags."""
+    """The licences of the ``kept`` pictures, given by hash; ``tagged`` has each hash's tags and what was drawn."""
     told: dict[str, str] = {}
     tagged = tagged.filter(field("sha256").isin(kept.combine_chunks()))
+    said = tagged.filter(pc.match_substring(field("drawn"), '"licence"'))
+    for sha256, drawn in zip(said["sha256"].to_pylist(), said["drawn"].to_pylist(), strict=True):
+        told[sha256] = str(json.loads(drawn).get("licence", ""))
     for sha256, tags in zip(tagged["sha256"].to_pylist(), tagged["tags"].to_pylist(), strict=True):
         if words := next((found[1].strip() for tag in tags if (found := TAG.fullmatch(tag.strip()))), ""):
-            told[sha256] = words
+            told.setdefault(sha256, words)
     rest = sorted({sha256 for sha256 in kept.to_pylist() if sha256 not in told})
     asked = rest[:: max(1, -(-len(rest) // LOOKED_AT))]
     counts = Counter(told.values())

@@ -11,7 +11,7 @@ import numpy as np
 from core.pixels import Pixels
 from core.record import Reason
 from curation import decode, perceptual
-from curation.decode import Matte, Undecodable
+from curation.decode import Matte, Room, Undecodable
 from curation.filter import Filter
 from curation.frames import frames
 from curation.reading import Frames
@@ -45,11 +45,16 @@ class Frame:
 
 
 def measured(
-    data: bytes, filters: Sequence[Filter], matte: Matte, max_pixels: int, taken: Frames | None = None
+    data: bytes,
+    filters: Sequence[Filter],
+    matte: Matte,
+    max_pixels: int,
+    taken: Frames | None = None,
+    room: Room | None = None,
 ) -> Measured | Reason:
     """Decode and measure; a refusal is a reason. ``taken``: the frames to take of an animated picture."""
     try:
-        picture = decode.decode(data, matte=matte, max_pixels=max_pixels, padded=True)
+        picture = decode.decode(data, matte=matte, max_pixels=max_pixels, room=room)
         seen = View(picture.pixels, picture.alpha)
         quality: dict[str, float] = {}
         for one in filters:

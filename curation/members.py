@@ -8,12 +8,13 @@ from curation import formats
 from curation.archives import NESTED, Archive, Limits, Member, is_archive
 from curation.patterns import is_pattern, matching
 from curation.places import Place
-from curation.sidecars import LONGEST, caption_beside
+from curation.sidecars import LONGEST, Beside, said_beside
 from curation.source import Found, Refused, failing
 from curation.tars import TarArchive
 from curation.walking import SNIFFED, is_hidden, is_plainly_none
 from curation.zips import END, ZipArchive
 
+NOTHING = Beside()
 OTHERS = {b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"Rar!": "a RAR archive"}
 
 Pictures = Callable[[Archive, Place], Iterable[Found]]
@@ -95,16 +96,17 @@ def as_found(
     place: Place,
     member: Member,
     name: str,
-    caption: str = "",
+    said: Beside = NOTHING,
     tags: tuple[str, ...] = (),
-    note: str = "",
 ) -> Found:
     """One picture of an archive; what is refused has no size and no date, so that other limits make it be looked at."""
     uri = f"{place.uri}!/{member.name}"
     if member.refused is not None:
         return Found(name, uri, 0, 0, failing(member.refused))
     read = partial(archive.read, member)
-    return Found(name, uri, member.size, member.mtime_ns, read, caption, tags, note=note)
+    return Found(
+        name, uri, member.size, member.mtime_ns, read, said.caption, tags, licence=said.licence, note=said.note
+    )
 
 
 def pictures_of(archive: Archive, place: Place, prefix: str) -> Iterator[Found]:
@@ -113,10 +115,8 @@ def pictures_of(archive: Archive, place: Place, prefix: str) -> Iterator[Found]:
     for one in in_reading_order(archive):
         member = meant(archive, one)
         if member is not None:
-            caption, note = caption_beside(
-                member.name, partial(text_of, archive, there), lambda name: f"{place.uri}!/{name}"
-            )
-            yield as_found(archive, place, member, prefix + member.name, caption, note=note)
+            said = said_beside(member.name, partial(text_of, archive, there), lambda name: f"{place.uri}!/{name}")
+            yield as_found(archive, place, member, prefix + member.name, said)
 
 
 def text_of(archive: Archive, there: dict[str, Member], name: str) -> bytes:

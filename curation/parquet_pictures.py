@@ -15,6 +15,7 @@ from curation.archives import clean
 from curation.exported import Said, columns_in
 from curation.forward import Forward
 from curation.places import Place, is_url
+from curation.sidecars import LICENCE, Beside, licence_of
 from curation.source import Found, Refused, failing
 from curation.tables import CAPTION, Table, words_of
 from curation.walking import printable
@@ -36,6 +37,7 @@ class Columns:
     label: str
     words: tuple[str, ...]
     """what the numbers of ``label`` stand for"""
+    licence: str = ""
     ours: tuple[str, ...] = ()
     """those of an export of ours, for tags, weights and names"""
 
@@ -60,7 +62,8 @@ def columns_of(place: Place, image: str, caption: str) -> Columns:
     words = tuple(str(word) for word in features.get(label, {}).get("names") or ())
     has_path = pa.types.is_struct(schema.field(chosen).type)
     written = table.column(caption, CAPTION, "caption")
-    return Columns(chosen, has_path, written, label if words else "", words, columns_in(table.columns))
+    ours, licence = columns_in(table.columns), table.column("", LICENCE, "")
+    return Columns(chosen, has_path, written, label if words else "", words, licence, ours)
 
 
 def features_of(schema: pa.Schema) -> dict[str, dict[str, Any]]:
@@ -95,15 +98,16 @@ class Rows:
             self.starts, self.means = group_sizes(about, columns.image)
         self.mtime_ns = place.stat().mtime_ns + anywhere  # so that another choice makes all be looked at again
 
-    def said(self) -> Iterator[tuple[int, str, str, tuple[str, ...], Said | None]]:
-        """Row, path, caption and tags, and what an export of ours says, without reading any picture."""
+    def said(self) -> Iterator[tuple[int, str, Beside, tuple[str, ...], Said | None]]:
+        """Row, path, caption with licence, tags, and what an export of ours says, without reading any picture."""
         names = [f"{self.columns.image}.path"] if self.columns.has_path else []
-        names += [name for name in (self.columns.caption, self.columns.label, *self.columns.ours) if name]
+        columns = self.columns
+        names += [name for name in (columns.caption, columns.label, columns.licence, *columns.ours) if name]
         row = 0
         with self.place.open() as file:
             source = pq.ParquetFile(file)
             if not names:
-                yield from ((row, "", "", (), None) for row in range(source.metadata.num_rows))
+                yield from ((row, "", Beside(), (), None) for row in range(source.metadata.num_rows))
                 return
             for batch in source.iter_batches(batch_size=1024, columns=names):
                 for one in cast(list[dict[str, Any]], batch.to_pylist()):
@@ -112,7 +116,9 @@ class Rows:
                     label = one.get(self.columns.label)
                     known = isinstance(label, int) and 0 <= label < len(self.columns.words)
                     tags = (self.columns.words[cast(int, label)],) if known else ()
-                    yield row, path or "", words_of(one.get(self.columns.caption)), tags, Said.of(one)
+                    licence = licence_of(one.get(columns.licence))
+                    said = Beside(words_of(one.get(columns.caption)), licence=licence)
+                    yield row, path or "", said, tags, Said.of(one)
                     row += 1
 
     def group(self, row: int) -> int:
@@ -175,7 +181,7 @@ def pictures_in(
     """The pictures of one file. ``taken``: how many rows of a prefix, and which names, earlier files have had."""
     rows = Rows(place, columns_of(place, image, caption), anywhere)
     try:
-        for row, path, words, tags, said in rows.said():
+        for row, path, beside, tags, said in rows.said():
             number = taken[prefix] = taken.get(prefix, -1) + 1
             name = f"{prefix}/{named(path) or format(number, '06')}"
             if name in taken:
@@ -183,7 +189,8 @@ def pictures_in(
             taken[name] = 1
             mean = rows.means[rows.group(row)]
             read = partial(rows.read, row, path)
-            found = Found(name, f"{place.uri}#{row}", mean, rows.mtime_ns, read, words, tags)
+            uri = f"{place.uri}#{row}"
+            found = Found(name, uri, mean, rows.mtime_ns, read, beside.caption, tags, licence=beside.licence)
             yield found if said is None else said.of_picture(found)
     except (OSError, pa.ArrowException) as error:
         words = f"it cannot be read to its end as parquet: {error}"

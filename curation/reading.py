@@ -6,8 +6,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.hashing import digest
+from core.record import Record
 from curation import decode, perceptual, view
-from curation.decode import MAX_PIXELS, WHITE
+from curation.decode import MAX_PIXELS, WHITE, Matte
 
 Level = Annotated[int, Field(ge=0, le=255)]
 
@@ -44,9 +45,22 @@ class Reading(_Section):
     @cached_property
     def key(self) -> str:
         """Names the way pixels are made: a record that was read in another way is read again."""
-        return digest("reading", decode.VERSION, perceptual.VERSION, view.VERSION, self.matte, self.max_pixels)
+        versions = (decode.VERSION, perceptual.VERSION, view.VERSION)
+        said = () if self.matte == WHITE else ("said",)  # by the record: one that does not say it is read again
+        return digest("reading", *versions, self.matte, self.max_pixels, *said)
 
     @property
     def taken(self) -> str:
         """Names the frames that are taken, as the records of animated pictures remember it; empty: the first only."""
         return f"every {self.frames.every}, at most {self.frames.most}" if self.frames else ""
+
+    @property
+    def ground(self) -> str:
+        """The matte as records remember it; empty for white."""
+        return "" if self.matte == WHITE else "#{:02x}{:02x}{:02x}".format(*self.matte)
+
+
+def matte_of(record: Record) -> Matte:
+    """The colour that a picture was laid onto when it was read."""
+    said = bytes.fromhex(str(record.drawn.get("matte", "")).removeprefix("#"))
+    return (said[0], said[1], said[2]) if said else WHITE

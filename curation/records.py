@@ -57,6 +57,11 @@ def is_frame(record: Record) -> bool:
     return "frame" in record.drawn
 
 
+def is_thought_there(record: Record) -> bool:
+    """Whether the record stands for a file of its own that was not seen to be gone when its source was last read."""
+    return not is_frame(record) and all(reason.code != "removed" for reason in record.reasons)
+
+
 def file_of(record: Record) -> str:
     """The name of the file that it comes from."""
     return record.name.removesuffix(f"#{record.drawn['frame']}") if is_frame(record) else record.name
@@ -83,8 +88,10 @@ def read_anew(record: Record, result: Measured | Record | Reason, reading: Readi
     What cannot be decoded has no size: that tells it from what filters refused.
     """
     drawn: dict[str, Value] = {**record.drawn, "reading": reading.key}
-    for name in ("plugins", "frames", "taken"):
+    for name in ("plugins", "frames", "taken", "matte"):
         drawn.pop(name, None)
+    if reading.ground:
+        drawn["matte"] = reading.ground
     if isinstance(result, Reason):
         if result.code == "unsupported_format":
             drawn["plugins"] = plugins()
@@ -108,6 +115,9 @@ def read_anew(record: Record, result: Measured | Record | Reason, reading: Readi
 
 def as_found(record: Record, found: Found) -> Record:
     """The record with what its source says of it now."""
+    drawn = {**record.drawn, "sidecar": mark_of(found.caption), "licence": found.licence}
+    if not found.licence:
+        del drawn["licence"]
     return replace(
         record,
         uri=found.uri,
@@ -115,7 +125,7 @@ def as_found(record: Record, found: Found) -> Record:
         mtime_ns=found.mtime_ns,
         tags=found.tags,
         weight=found.weight,
-        drawn={**record.drawn, "sidecar": mark_of(found.caption)},
+        drawn=drawn,
     )
 
 

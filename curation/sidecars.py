@@ -1,12 +1,16 @@
-"""Captions that stand beside pictures: ``cat.txt``, ``cat.caption`` or ``cat.json``, in folders as in archives."""
+"""What stands beside pictures in ``cat.txt``, ``cat.caption`` or ``cat.json``, in folders as in archives."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 CAPTIONS = (".txt", ".caption", ".json")
 """what may stand beside a picture, the first that is there wins: ``cat.txt`` or ``cat.png.txt`` beside ``cat.png``"""
 LONGEST = 1 << 20
+LICENCE = ("license", "licence", "license_name", "licence_name", "rights", "copyright")
+"""what a column, or a key of a JSON file, that says the licence is usually called"""
+LONGEST_LICENCE = 120
 
 Read = Callable[[str], bytes]
 """a sidecar's bytes by its name, at most one more than `LONGEST`; `FileNotFoundError` where there is none"""
@@ -18,28 +22,57 @@ def names_beside(picture: str) -> list[str]:
     return [*(stem + end for end in CAPTIONS), *(picture + end for end in CAPTIONS)]
 
 
-def caption_beside(picture: str, read: Read, where: Callable[[str], str] = str) -> tuple[str, str]:
-    """``(caption, note)`` of a picture by its name; ``where`` makes a name what people are shown."""
-    for name in names_beside(picture):
+class Beside(NamedTuple):
+    """What stands beside a picture."""
+
+    caption: str = ""
+    note: str = ""
+    """what a person should hear of it"""
+    licence: str = ""
+
+
+def said_beside(picture: str, read: Read, where: Callable[[str], str] = str) -> Beside:
+    """What is said of a picture by its name; ``where`` makes a name what people are shown.
+
+    The first sidecar that is there has the caption; where that is a text, a JSON file beside it may have the licence.
+    """
+    names = names_beside(picture)
+    first = first_there(names, read, where)
+    if first is None:
+        return Beside()
+    name, said = first
+    more = None if is_json(name) else first_there(list(filter(is_json, names)), read, where)
+    return said if more is None else said._replace(licence=more[1].licence)
+
+
+def first_there(names: Sequence[str], read: Read, where: Callable[[str], str]) -> tuple[str, Beside] | None:
+    """The first of some sidecars that is there, and what it says."""
+    for name in names:
         try:
             data = read(name)
         except FileNotFoundError:
             continue
         except OSError as error:
-            return "", f"{where(name)} cannot be read ({error.strerror or error}), so its caption was left out"
-        return caption_in(data, name, where(name))
-    return "", ""
+            words = f"{where(name)} cannot be read ({error.strerror or error}), so its caption was left out"
+            return name, Beside(note=words)
+        return name, said_in(data, name, where(name))
+    return None
 
 
-def caption_in(data: bytes, name: str, where: str) -> tuple[str, str]:
-    """``(caption, note)`` in a sidecar's bytes; ``where`` is what people are shown."""
+def is_json(name: str) -> bool:
+    """Whether a sidecar is JSON, by its name."""
+    return name.lower().endswith(".json")
+
+
+def said_in(data: bytes, name: str, where: str) -> Beside:
+    """What a sidecar's bytes say; ``where`` is what people are shown."""
     if len(data) > LONGEST:
-        return "", f"{where} has more than {LONGEST:,} bytes, so it was not taken for a caption"
+        return Beside(note=f"{where} has more than {LONGEST:,} bytes, so it was not taken for a caption")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return "", f"{where} is not UTF-8, so its caption was left out: save it as UTF-8"
-    return from_json(text, where) if name.lower().endswith(".json") else (tidy(text), "")
+        return Beside(note=f"{where} is not UTF-8, so its caption was left out: save it as UTF-8")
+    return from_json(text, where) if is_json(name) else Beside(tidy(text))
 
 
 def tidy(words: str) -> str:
@@ -47,14 +80,21 @@ def tidy(words: str) -> str:
     return " ".join(words.encode("utf-8", "replace").decode().split())
 
 
-def from_json(text: str, where: str) -> tuple[str, str]:
-    """The caption in ``{"caption": "..."}`` or in a JSON string."""
+def from_json(text: str, where: str) -> Beside:
+    """The caption in ``{"caption": "...", "license": "..."}`` or in a JSON string."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return "", f"{where} is not JSON ({error}), so its caption was left out"
+        return Beside(note=f"{where} is not JSON ({error}), so its caption was left out")
+    licence = ""
     if isinstance(value, dict):
+        licence = licence_of(next((value[key] for key in value if str(key).lower() in LICENCE), None))
         value = value.get("caption", "")
     if not isinstance(value, str):
-        return "", f'{where} holds no caption: expected {{"caption": "words"}}'
-    return tidy(value), ""
+        return Beside(note=f'{where} holds no caption: expected {{"caption": "words"}}', licence=licence)
+    return Beside(tidy(value), licence=licence)
+
+
+def licence_of(value: object) -> str:
+    """What a cell or a key says of the licence, cut to a length that a card can show; numbers say nothing."""
+    return tidy(value)[:LONGEST_LICENCE] if isinstance(value, str) else ""

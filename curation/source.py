@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.block import Block
 from core.record import Reason
+from curation.patterns import is_pattern
 from curation.places import Place
 
 
@@ -34,6 +35,8 @@ class Found:
     """what a person wrote beside it"""
     tags: tuple[str, ...] = ()
     weight: float = 1.0
+    licence: str = ""
+    """as its source says it, in a column or a JSON file beside it"""
     note: str = ""
     """what a person should hear about it though it did not stop anything, such as a caption that is not UTF-8"""
 
@@ -58,6 +61,18 @@ class Source(Block, family="curation.sources"):
     def waits(self) -> int:
         """How many reads at the same time are worth it, because they wait for a network; 0 for what is at hand."""
         return 0
+
+    @property
+    def root(self) -> str:
+        """How the uris of its pictures begin, so that another place of the same name can be told from this one.
+
+        Empty: not to be told apart, because a label says that they are one, or because its pictures lie anywhere.
+        """
+        return ""
+
+    def check(self) -> None:
+        """`SourceError` where it is plainly not there, told before anything starts; reads as little as it can."""
+        next(iter(self.pictures()), None)
 
     @abstractmethod
     def pictures(self) -> Iterator[Found]:
@@ -85,3 +100,13 @@ def of_path(label: str, path: str, *endings: str) -> str:
     for ending in endings:
         name = name.removesuffix(ending)
     return re.sub(r"[{\[*?].*", "", name).rstrip("-_. ") or Place.of(path).parent.name or "root"
+
+
+def root_of(label: str, path: str, below: str) -> str:
+    """A source's root: its path up to what makes it a pattern, or with ``below`` behind it; empty with a label."""
+    if label:
+        return ""
+    if not is_pattern(path):
+        return Place.of(path).uri + below
+    fixed = re.split(r"[{\[*?]", path, maxsplit=1)[0] or "./"
+    return Place.of(fixed).uri + ("/" if fixed.endswith("/") else "")

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.hashing import digest
-from core.marks import never_held_out, root_of
+from core.marks import file_of, never_held_out, root_of
 from core.record import Record
 from core.record import Split as Side
 from core.seeding import seed_of
@@ -26,6 +26,8 @@ class Split(BaseModel):
     """share of the groups that are not trained on"""
     at_least: int = Field(default=2, ge=0)
     """groups to hold out even if the share is less, where there are three times as many"""
+    k_fold: int = Field(default=0, ge=0, le=10)
+    """for small sets: all pictures are trained on, for as many steps as so many runs without a part each say; 0: not"""
     seed: int = 0
     radius: int = Field(default=6, ge=0, le=MOST_BITS)
     """bits in which hashes of one group's pictures may differ"""
@@ -38,6 +40,8 @@ class Split(BaseModel):
 
     @model_validator(mode="after")
     def _clip_is_used(self) -> Self:
+        if self.k_fold == 1:
+            raise ValueError("k_fold: one part alone cannot be held out of the others; 2 or more, or 0 for none")
         check_clip_is_used(self.embedding, self.clip)
         return self
 
@@ -49,7 +53,8 @@ class Split(BaseModel):
     @property
     def key(self) -> str:
         """Names this split; what was assigned under another is forgotten."""
-        said = self.model_dump(mode="json", exclude={"embedding", "clip"} if self.embedding is None else None)
+        left = ({"embedding", "clip"} if self.embedding is None else set()) | ({"k_fold"} if not self.k_fold else set())
+        said = self.model_dump(mode="json", exclude=left)
         return digest("split", 1, said)
 
 
@@ -111,12 +116,13 @@ def remembered(record: Record, split: Split) -> Assigned | None:
 
 
 def grouped(records: Sequence[Record], pairs: Pairs, split: Split) -> dict[str, list[int]]:
-    """Group -> positions: joined by near-duplicates and by what they were joined by before."""
+    """Group -> positions: joined by near-duplicates, by what they were made from, and by what joined them before."""
     first: dict[str, int] = {}
     places = [(at, place) for at, record in enumerate(records) if (place := remembered(record, split))]
     again = [(first.setdefault(place.group, at), at) for at, place in places]
-    by_sha256 = {record.sha256: at for at, record in enumerate(records)}
-    roots = [(by_sha256.get(root_of(record.tags), at), at) for at, record in enumerate(records)]
+    first_of = {record.sha256: at for at, record in enumerate(records)}
+    origins = ((at, root_of(record.tags) or file_of(record.tags)) for at, record in enumerate(records))
+    roots = [(first_of.setdefault(origin, at), at) for at, origin in origins if origin]  # with each other without it
     members: dict[int, list[int]] = {}
     for at, root in enumerate(components(len(records), [*pairs.tolist(), *again, *roots])):
         members.setdefault(root, []).append(at)
@@ -141,7 +147,7 @@ def held_out(
     new: list[str], old: list[str], known: Mapping[str, Side], kept: Mapping[str, int], split: Split
 ) -> set[str]:
     """Which of the new groups are held out."""
-    if not split.held_out:
+    if not split.held_out or split.k_fold:
         return set()
     num_groups = len(new) + len(old)
     most = max(1, int(split.held_out * sum(kept[name] for name in (*new, *old))))

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -11,7 +12,7 @@ from curation.decode import Mask
 
 SMALL = 256
 """pixels: the reduced copy's shorter side is at least this (or the picture's own) and less than twice this"""
-VERSION = 1
+VERSION = 2
 """Raise it when the same pixels begin to give other copies."""
 THUMBNAIL = 32
 
@@ -25,19 +26,28 @@ class View:
 
     @cached_property
     def _small(self) -> Image.Image:
-        image = without_copy(self.pixels)
-        factor = min(image.size) // SMALL
-        return (image.reduce(factor) if factor > 1 else image).convert("RGB")
+        return Image.fromarray(self.small)
 
     @cached_property
     def small(self) -> Pixels:
-        """The picture shrunk by a whole factor, each pixel the mean of a square."""
-        return np.asarray(self._small)
+        """The picture halved, each pixel the mean of four, until its shorter side is below twice `SMALL`."""
+        pixels = whole_of(self.pixels)
+        while min(pixels.shape[:2]) >= 2 * SMALL:
+            height, width = (side // 2 for side in pixels.shape[:2])  # an odd last line is left out
+            even = pixels[: 2 * height, : 2 * width]
+            pixels = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+        return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB) if pixels.shape[-1] == 4 else pixels
 
     @cached_property
     def channels(self) -> tuple[NDArray[np.uint8], ...]:
         """`small` as a plane for each colour."""
         return tuple(np.asarray(plane) for plane in self._small.split())
+
+    @cached_property
+    def medians(self) -> tuple[int, ...]:
+        """The middle level of each of `channels`."""
+        counts = np.array(self._small.histogram()).reshape(3, 256)
+        return tuple(level_of(one, 0.5) for one in counts)
 
     @cached_property
     def grey(self) -> NDArray[np.uint8]:
@@ -64,16 +74,30 @@ class View:
         return np.asarray(self._thumbnail.convert("L"))
 
 
-def without_copy(pixels: Pixels) -> Image.Image:
-    """The picture for Pillow, which wants four bytes a pixel: those that `decode` has padded are there already."""
+def whole_of(pixels: Pixels) -> NDArray[np.uint8]:
+    """The picture with the fourth byte of each pixel where `decode` has put one: else it would have to be copied."""
     height, width = pixels.shape[:2]
-    whole = pixels.base
-    if isinstance(whole, np.ndarray) and whole.shape == (height, width, 4) and whole.flags.c_contiguous:
-        return Image.frombuffer("RGBX", (width, height), whole, "raw", "RGBX", 0, 1)
-    return Image.fromarray(pixels)
+    memory, size = pixels.base, 4 * height * width
+    if pixels.strides != (4 * width, 4, 1) or not isinstance(memory, np.ndarray) or memory.nbytes < size:
+        return pixels
+    if memory.ctypes.data != pixels.ctypes.data:  # it begins somewhere within
+        return pixels
+    return memory.reshape(-1)[:size].reshape(height, width, 4)
+
+
+def shorter_side(side: int) -> int:
+    """What the shorter side of a picture has in the reduced copy."""
+    while side >= 2 * SMALL:
+        side //= 2
+    return side
 
 
 def percentile(values: NDArray[np.uint8], share: float) -> int:
     """The smallest value that at least ``share`` of all are not above; by counting, since there are only 256."""
-    counts = Image.fromarray(values).histogram()  # twice as fast as numpy's
-    return int(np.searchsorted(np.cumsum(counts), share * values.size))
+    return level_of(np.array(Image.fromarray(values).histogram()), share)  # twice as fast as numpy's
+
+
+def level_of(counts: NDArray[np.int64], share: float) -> int:
+    """The smallest level that at least ``share`` of all values are not above, by how many have each."""
+    total = np.cumsum(counts)
+    return int(np.searchsorted(total, share * total[-1]))

@@ -1,16 +1,17 @@
 """The pictures in a folder and in the folders below it, on a disk or behind a URL; nothing of them is decoded."""
 
+import difflib
 import os
 import posixpath
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 
 from core.errors import SourceError
 from curation import formats
 from curation.places import Place, Stat
-from curation.sidecars import CAPTIONS, LONGEST, caption_beside
+from curation.sidecars import CAPTIONS, LONGEST, Beside, said_beside
 from curation.source import Found, failing
 
 _TEXTS = ".csv .css .htm .html .jsonl .log .md .parquet .py .rst .toml .xml .yaml .yml"
@@ -30,11 +31,18 @@ def pictures_below(root: Place) -> Iterator[Found]:
         raise SourceError(f"{root.uri} holds no pictures (.png, .jpg, .webp ...; folders in it are searched too)")
 
 
+def neighbour(path: Path) -> str:
+    """The folder beside it that may have been meant."""
+    beside = [one.name for one in path.parent.iterdir() if one.is_dir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    return f"; did you mean {path.parent / near[0]}?" if near else ""
+
+
 def local_pictures(root: Place) -> Iterator[Found]:
     """Those of a folder on a disk."""
     if not root.path.is_dir():
         what = "is a file, not a folder" if root.path.exists() else "does not exist"
-        raise SourceError(f"{root.uri} {what}: `path` must be a folder with pictures")
+        raise SourceError(f"{root.uri} {what}: `path` must be a folder with pictures{neighbour(root.path)}")
     begin = len(os.path.join(root.uri, ""))  # noqa: PTH118  a path's own methods cost more than looking at the file
     for path, there in listed(root.uri, frozenset()):
         picture = looked_at(path, path[begin:] or ".", there)
@@ -111,8 +119,13 @@ def looked_at(path: str | Path, name: str, there: Collection[str] | None = None)
             raise FileNotFoundError(sidecar)
         return read_sidecar(sidecar)
 
-    caption, note = ("", "") if there is not None and not there else caption_beside(path, read, printable)
-    return Found(name, uri, status.st_size, status.st_mtime_ns, partial(read_file, path), caption, note=note)
+    said = Beside() if there is not None and not there else said_beside(path, read, printable)
+    return found_with(said, name, uri, status.st_size, status.st_mtime_ns, partial(read_file, path))
+
+
+def found_with(said: Beside, name: str, uri: str, size: int, mtime_ns: int, read: Callable[[], bytes]) -> Found:
+    """A picture with what stands beside it."""
+    return Found(name, uri, size, mtime_ns, read, said.caption, licence=said.licence, note=said.note)
 
 
 def begins_as_picture(path: str) -> bool:
@@ -167,8 +180,8 @@ def remote_picture(root: Place, name: str, status: Stat, there: dict[str, Stat])
             raise FileNotFoundError(sidecar)
         return root.below(sidecar).read(0, LONGEST + 1)
 
-    caption, note = caption_beside(name, read, lambda beside: printable(root.below(beside).uri))
-    return Found(printable(name), printable(place.uri), status.size, status.mtime_ns, place.read, caption, note=note)
+    said = said_beside(name, read, lambda beside: printable(root.below(beside).uri))
+    return found_with(said, printable(name), printable(place.uri), status.size, status.mtime_ns, place.read)
 
 
 def is_there(root: Place) -> bool:

@@ -12,7 +12,10 @@ import sys
 from pathlib import Path
 from typing import cast
 
+import cv2
+
 from core.record import Reason
+from curation.decode import Room
 from curation.filter import Filter
 from curation.measure import measured, to_json
 from curation.reading import Reading
@@ -27,13 +30,15 @@ def main() -> None:
     filters = [built(*one) for one in setup["filters"]]
     how = Reading.model_validate(setup["reading"])
     limit_memory(setup["memory"])
+    room = Room()
+    cv2.setNumThreads(1)  # there are as many of these processes as cores
     replies.write("ready\n")
     replies.flush()
     while header := requests.read(8):
         data = requests.read(int.from_bytes(header, "big"))
         signal.setitimer(signal.ITIMER_REAL, 2 * how.seconds + 5)  # its parent may be gone and unable to stop it
         try:
-            result = measured(data, filters, how.matte, how.max_pixels, how.frames)
+            result = measured(data, filters, how.matte, how.max_pixels, how.frames, room)
         except Exception as error:  # a mistake in a filter costs pictures with a reason, not the run without one
             result = Reason("check_failed", f"a check failed on it: {type(error).__name__}: {error}")
         signal.setitimer(signal.ITIMER_REAL, 0)

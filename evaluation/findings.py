@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from evaluation.comparing import TIE
 from evaluation.metric import Figure, Measured
 from evaluation.metrics.probe import ProbeResult
 
@@ -38,7 +39,7 @@ class Thresholds(BaseModel):
     most_drift: float = 1.0
     """relative: the tuned network differs from the base by as much as the base errs. With prior preservation a
     DreamBooth run had .3, without it 1.9, and there every heart had turned into the subject"""
-    tie: float = 0.02
+    tie: float = TIE
     """checkpoints whose held-out learning differs by less, and not surely, are equally good: the earlier one wins"""
 
 
@@ -124,15 +125,18 @@ def underfit(now: ProbeResult, limits: Thresholds) -> Finding | None:
     return Finding("underfit", words, (now.learning, now.train_learning), remedy)
 
 
-def healthy(now: ProbeResult, step: int, best: int) -> Finding:
+def healthy(now: ProbeResult, step: int, best: int, last: int) -> Finding:
     """It has learned what carries over, and nothing speaks against it."""
     saved = _percent(-math.expm1(-now.learning.value))
     words = f"It has learned: it predicts new pictures of this kind with {saved} less error than the base model."
     if now.gap.low > 0:
         words += f" The trained ones it knows a little better still (gap {now.gap.value:.2f}), as is usual."
-    kept = (
-        f"Step {best} was as good or better: keep that one." if best < step else "Keep it; more steps may still help."
-    )
+    if best < step:
+        kept = f"Step {best} was as good or better: keep that one."
+    elif step < last:
+        kept = f"Keep it: what was trained after it, up to step {last}, is no better as far as can be told."
+    else:
+        kept = "Keep it; more steps may still help."
     return Finding("healthy", words, (now.learning, now.gap), kept)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -24,7 +25,7 @@ from evaluation.case import Case
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
 
-Need = Literal["cases", "prior", "samples", "pictures"]
+Need = Literal["cases", "prior", "samples", "pictures", "strengths"]
 Observation = Mapping[str, NDArray[np.generic]]
 
 
@@ -45,6 +46,24 @@ class Gallery:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """What prompts are made of."""
+
+    train: tuple[str, ...] = ()
+    """different captions of trained pictures, in an order that follows from the pictures alone"""
+    held_out: tuple[str, ...] = ()
+    trigger: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One sample that is asked for. Another turn of the same prompt has another seed."""
+
+    prompt: str
+    turn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is the same for base and tuned network, in the same order. A metric's ``needs`` name what it takes."""
 
@@ -53,6 +72,7 @@ class Evidence:
     prior: Sequence[Case] = ()
     train_pictures: Gallery = field(default_factory=Gallery)
     held_out_pictures: Gallery = field(default_factory=Gallery)
+    wording: Wording = field(default_factory=Wording)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +83,12 @@ class Subject:
     evidence: Evidence = field(default_factory=Evidence)
     samples: Gallery = field(default_factory=Gallery)
     """what this network made of the prompts that base and tuned share, with the same seeds"""
+    plain: Evidence | None = None
+    """the evidence with its words as the base's text encoder says them; None where that one is as it was"""
+    at: Callable[[float], AbstractContextManager[Evidence]] | None = None
+    """puts the adapter on at another strength, and gives the evidence as it is heard then; None for the base"""
+    said: Callable[[Sequence[str]], NDArray[np.float32]] | None = None
+    """CLIP's vectors (n, d) of texts, beside those of the samples"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +133,12 @@ class Metric(Block, family="evaluation.metrics"):
     """One measure. Its file's docstring gives formula, units, paper, cost and when it lies."""
 
     needs: ClassVar[frozenset[Need]] = frozenset()
-    """``cases`` are cheap enough for a pause in training; ``samples`` have to be made first"""
+    """``cases`` are cheap enough for a pause in training; ``samples`` have to be made first; ``strengths`` ask for a
+    file that can be put on again"""
+
+    def shots(self, wording: Wording) -> tuple[Shot, ...]:  # noqa: ARG002
+        """The samples that are to stand in `Subject.samples`; none: those in which copies are looked for."""
+        return ()
 
     @abstractmethod
     def observe(self, subject: Subject) -> Observation:

@@ -11,6 +11,7 @@ from evaluation.document import document
 from evaluation.metric import Figure
 from evaluation.metrics.probe import ProbeResult
 from evaluation.report import Dataset, Nearest, ReportData, Samples
+from evaluation.sections import KEY, for_both, in_words, strength
 from evaluation.tags import definitions, figure_table, folded, img, percent, signed, thumbs, tile
 
 
@@ -18,10 +19,12 @@ def page(data: ReportData) -> str:
     """The whole page."""
     sections = [
         _tiles(data),
-        _curves(data),
-        _by_timestep(data.curve),
+        _curves(data) if data.along_steps else "",
+        strength(data.measured),
+        _by_timestep(data.curve) if data.along_steps else "",
         _samples(data.samples),
         _nearest(data.nearest),
+        in_words({"probe": data.curve[data.verdict.step], **data.measured}),
         _losses(data.losses),
         _dataset(data.dataset),
         _figures(data),
@@ -43,7 +46,8 @@ def _headline(data: ReportData) -> str:
 
 
 def _tiles(data: ReportData) -> str:
-    now, best = data.curve[data.verdict.step], data.verdict.best_step
+    whole, best = data.measured.get("probe"), data.verdict.best_step
+    now = whole if isinstance(whole, ProbeResult) else data.curve[data.verdict.step]
     low, high = vertical_limits([Line("", "", (0.0, 1.0), (now.learning, now.gap))])
     saved = -math.expm1(-now.learning.value)
     less = (
@@ -75,6 +79,8 @@ def _tiles(data: ReportData) -> str:
         most = max(1.5, relative.high if math.isfinite(relative.high) else 0.0)
         words = "change on what the base knew before, in units of the base's own error; 1 is much"
         tiles.append(tile(f"{number(relative.value)} drift", words, relative, whisker(relative, low=0, high=most)))
+    if not data.along_steps:
+        return f'<div class="tiles">{"".join(tiles)}</div>'
     kept = "is the base itself: nothing later is better" if best == 0 else "has the most learning, or ties with it"
     judged = f"judged here: step {data.verdict.step}"
     tiles.append(f'<div class="tile"><b>Step {best}</b><small>{kept}</small><small>{judged}</small></div>')
@@ -92,7 +98,7 @@ def _lines(curve: Mapping[int, ProbeResult], suffix: str = "", *, dots: bool = T
 def _curves(data: ReportData) -> str:
     last, best = data.curve[max(data.curve)], data.verdict.best_step
     counts = f"{last.count('train')} trained and {last.count('held_out')} held-out"
-    drawn = _for_both(
+    drawn = for_both(
         [
             chart(
                 _lines(data.curve),
@@ -111,17 +117,8 @@ def _curves(data: ReportData) -> str:
         "gained on the trained ones. A good run rises in learning and keeps the gap low; where learning turns down "
         f"and the gap opens, it has begun to memorise. Measured on {counts} pictures, with the same noise for base and "
         "tuned model; bands are 95 % intervals.</p>"
-        f'<div class="panel">{_KEY}{drawn}</div>'
+        f'<div class="panel">{KEY}{drawn}</div>'
     )
-
-
-_KEY = '<p class="key"><span class="learning">learning</span><span class="gap">gap</span></p>'
-
-
-def _for_both(charts: Sequence[str]) -> str:
-    """A chart drawn twice, so that its words are as large on a phone as on a desk."""
-    wide, narrow = charts
-    return f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
 
 
 def _by_timestep(curve: Mapping[int, ProbeResult]) -> str:
@@ -135,7 +132,7 @@ def _by_timestep(curve: Mapping[int, ProbeResult]) -> str:
     return (
         "<h2>By amount of noise</h2>"
         "<p>Little noise (small t) is about strokes, edges and colour; much noise (large t) about what is where.</p>"
-        f'{_KEY}<div class="small">{drawn}</div>'
+        f'{KEY}<div class="small">{drawn}</div>'
     )
 
 
@@ -190,7 +187,7 @@ def _losses(losses: Sequence[tuple[int, float]]) -> str:
         at = tuple(float(known[position][0]) for position, _ in means)
         lines.append(Line(style, style, at, tuple(Figure("loss", value) for _, value in means), dots=False))
     sizes = ((980, 220), (360, 220))
-    drawn = _for_both([chart(lines, width=w, height=h, across="step", up="training loss") for w, h in sizes])
+    drawn = for_both([chart(lines, width=w, height=h, across="step", up="training loss") for w, h in sizes])
     return (
         "<h2>Training loss</h2>"
         "<p>For the record. It is mostly the noise that happened to be drawn, and cannot tell whether a run is "

@@ -35,20 +35,14 @@ def answers(
     device = backbone.device
     rows = [(t, draw) for t in timesteps for draw in range(draws)]
     t = torch.tensor([t for t, _ in rows])
-    alpha = backbone.alphas_cumprod.cpu().float()[t].view(-1, 1, 1, 1)
     with undisturbed(backbone):
         for case in cases:
             clean = case.latent.cpu().float().unsqueeze(0)
             noise = torch.stack([noise_of(case, t, draw, seed) for t, draw in rows])
-            noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
+            noisy = backbone.noised(clean, noise, t)
             words = {name: one.to(device).expand(len(rows), *one.shape[1:]) for name, one in case.conditioning.items()}
             predicted = backbone.predict(noisy.to(device), t.to(device), words)
-            if backbone.prediction_type == "epsilon":
-                target = noise
-            else:
-                assert backbone.prediction_type == "v_prediction", backbone.prediction_type
-                target = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
-            yield Answer(predicted.float().cpu(), target)
+            yield Answer(predicted.float().cpu(), backbone.target(clean, noise, t))
 
 
 def noise_of(case: Case, timestep: int, draw: int, seed: int) -> Tensor:

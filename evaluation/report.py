@@ -89,6 +89,8 @@ class ReportData:
     """such as base, adapter, seconds"""
     files: Sequence[tuple[str, str]] = ()
     """(what, where)"""
+    along_steps: bool = True
+    """False where the steps are only the base and one file: there is no run to draw"""
 
 
 def write_report(path: Path, data: ReportData) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from evaluation.advice import advise
+from evaluation.comparing import fallen
 from evaluation.findings import Finding, State, Thresholds, copied, drifted, enough, healthy, overfit, underfit, unsure
-from evaluation.intervals import deviations, interval
-from evaluation.metric import Figure, Measured
+from evaluation.metric import Measured
 from evaluation.metrics.probe import ProbeResult
 
 
@@ -25,6 +26,10 @@ class Verdict:
     """the checkpoint to keep; 0 is the base itself"""
     remedy: str
     findings: tuple[Finding, ...]
+    best_strength: float = math.nan
+    """of the adapter when it is used; NaN where it was not measured"""
+    culprit: str = ""
+    """the part that learned by heart, where that was measured and is sure"""
 
     def dump(self) -> dict[str, Any]:
         """As JSON can say it: what stands in verdict.json."""
@@ -37,23 +42,30 @@ def judge(
     drift: Measured | None = None,
     *,
     step: int | None = None,
+    now: Measured | None = None,
+    strength: Measured | None = None,
+    parts: Measured | None = None,
     thresholds: Thresholds | None = None,
 ) -> Verdict:
     """The verdict on the checkpoint at ``step`` (the last probed one), in the light of the others.
 
-    ``memorisation`` and ``drift`` are that checkpoint's; without them the verdict does not speak of copies or of drift.
+    ``now`` is the probe of that checkpoint, where it was made of more pictures than the curve. ``memorisation``,
+    ``drift``, ``strength`` and ``parts`` (of `which_part`) are that checkpoint's; of what was not measured the verdict
+    does not speak.
     """
     limits = thresholds or Thresholds()
     step = max(curve) if step is None else step
-    best, now = best_step(curve, limits), curve[step]
-    heart = overfit(now, fallen(now, curve[best]), step, best, limits)
-    found = (copied(memorisation, limits), heart, drifted(drift, limits), None if heart else underfit(now, limits))
+    best, probe = best_step(curve, limits), now if isinstance(now, ProbeResult) else curve[step]
+    heart = overfit(probe, fallen(curve[step], curve[best]), step, best, limits)
+    found = (copied(memorisation, limits), heart, drifted(drift, limits), None if heart else underfit(probe, limits))
     findings = [finding for finding in found if finding is not None]
     if not findings:
-        learned = enough(now, limits) and now.learning.low > 0
-        findings = [healthy(now, step, best) if learned else unsure(now, limits)]
+        learned = enough(probe, limits) and probe.learning.low > 0
+        findings = [healthy(probe, step, best, max(curve)) if learned else unsure(probe, limits)]
     first = findings[0]
-    return Verdict(first.state, first.words, step, best, first.remedy, tuple(findings))
+    more = advise(first, strength, parts)
+    remedy = f"{first.remedy} {more.words}".strip()
+    return Verdict(first.state, first.words, step, best, remedy, tuple(findings), more.best_strength, more.culprit)
 
 
 def best_step(curve: Mapping[int, ProbeResult], thresholds: Thresholds | None = None) -> int:
@@ -68,13 +80,6 @@ def best_step(curve: Mapping[int, ProbeResult], thresholds: Thresholds | None = 
         if step == best or (behind.value < limits.tie and behind.low <= 0):
             return step
     return best
-
-
-def fallen(one: ProbeResult, best: ProbeResult) -> Figure:
-    """By how much held-out learning is lower at one checkpoint than at the best, paired by picture."""
-    behind = one.held_out_means() - best.held_out_means()
-    value = float(behind.mean()) if len(behind) else math.nan
-    return Figure("behind_best", value, *interval(value, deviations(behind, "checkpoints")))
 
 
 def _or_least(value: float) -> float:

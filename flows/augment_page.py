@@ -48,7 +48,7 @@ def write_augment_page(store: Store, path: Path, title: str, most: int) -> Count
     header = f'<p class="over">{escape(title)}</p><h1>{escape(headline(derived, verdicts))}</h1>'
     families = "".join(family(parent, children, pictures, captions) for parent, children in by_parent(shown, parents))
     words = (
-        "Left the real picture, right what was made of it, and the numbers that were drawn for it. A red frame is a "
+        "Left a picture, right what was made of it, and the numbers that were drawn for it. A red frame is a "
         f"picture that is not trained on, with the reason.{of(len(shown), len(derived))}"
     )
     sections = [STYLE, by_block(derived), f"<h2>Parents and children</h2><p>{words}</p>{families}"]
@@ -124,7 +124,8 @@ def family(
 ) -> str:
     """One parent and its children."""
     made = "".join(child(record, pictures, captions) for record in children)
-    shown = figure(pictures[parent.sha256], parent.name, said(parent, captions), "")
+    name = f"{kind_of(parent.made_by)} of {parent.name}" if parent.depth else parent.name
+    shown = figure(pictures[parent.sha256], name, said(parent, captions), "")
     return f'<div class="family">{shown}<div class="children">{made}</div></div>'
 
 

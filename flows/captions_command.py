@@ -44,7 +44,11 @@ def lint(
 ) -> None:
     """Find what may be wrong: no trigger, tags that are everywhere, contradictions, tails that are never read."""
     from flows.captions_lint import examined, in_words, ruler_of
+    from flows.recipe import read_recipe
 
+    if recipe is not None and not dataset:
+        read = read_recipe(recipe)
+        dataset = read.dataset or read.name
     store = open_dataset(dataset, home)
     found = examined(store, ruler_of(store, recipe, trigger, base, look=look))
     if as_json:

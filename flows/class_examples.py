@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backbones.backbone import Backbone
@@ -10,6 +11,7 @@ from backbones.encoding import latents
 from core.caption import Caption
 from core.marks import REGULARISATION
 from core.record import Record
+from flows.framing import framing
 from flows.job import Job, reader
 from store.store import Store
 from training.class_pictures import drawn_class, with_class
@@ -27,8 +29,10 @@ def class_examples(job: Job, store: Store, backbone: Backbone) -> list[Example]:
     tag, cache = job.snapshot.tag, store.cache("latents")
     marked = [r for r in store.records(tag=tag) if r.verdict == "kept" and REGULARISATION in r.tags]
     captions = store.captions(tag=tag)
-    found = latents(backbone, marked, reader(store, job.recipe.reading), cache, resolution=backbone.resolution)
-    return [*(_given(record, found, captions) for record in marked), *drawn_class(spec, backbone, cache)]
+    shown = framing(job.recipe.train, backbone, marked)
+    found = latents(backbone, marked, reader(store), cache, resolution=shown.resolution, sizes=shown.sizes)
+    given = (replace(_given(r, found, captions), framing=shown.told(backbone, r)) for r in marked)
+    return [*given, *drawn_class(spec, backbone, cache)]
 
 
 def _given(record: Record, found: Mapping[str, Tensor], captions: Mapping[str, Caption]) -> Example:

@@ -12,10 +12,20 @@ from rich.markup import escape
 
 from core.errors import VelaturaError
 from flows.captions_command import captions
+from flows.clean_command import clean
 from flows.data_commands import data
+from flows.dataset_choice import open_dataset
+from flows.evaluate_command import evaluate_adapter
 from flows.home import Home
+from flows.import_command import import_config
+from flows.ladder_command import ladder
+from flows.lora_command import lora
+from flows.model_commands import add_to as add_models
+from flows.remedy_command import remedy_run
 from flows.report_commands import report
 from flows.search_command import search_pictures
+from flows.up_command import add_to as add_servers
+from flows.watch_command import add_to as add_watching
 from store.faults import is_full
 
 app = typer.Typer(
@@ -51,8 +61,15 @@ def run(
     from flows.recipe import read_recipe
 
     chosen = read_recipe(recipe, changes or [])
-    assert chosen.family  # a missing base and a missing folder are told before Prefect is started
-    next(iter(chosen.pictures.pictures()), None)
+    assert chosen.family  # a missing base, folder or snapshot is told before Prefect is started
+    if chosen.snapshot:
+        open_dataset(chosen.dataset or chosen.name, chosen.home).at(chosen.snapshot)
+    else:
+        chosen.pictures.check()
+    if chosen.train.start_from:
+        from training.beginning import identity_of
+
+        identity_of(chosen.train.start_from)  # a missing file is told now, too
     home = Home.of(chosen.home)
     home.use_prefect()
     if not as_json:
@@ -129,9 +146,18 @@ def doctor(as_json: Json = False) -> None:
 
 
 app.command("search")(search_pictures)
+app.command("evaluate")(evaluate_adapter)
+app.command("remedy")(remedy_run)
+app.command("ladder")(ladder)
+add_watching(app)
+add_models(app)
+add_servers(app)
+app.command("clean")(clean)
 app.add_typer(data, name="data")
 app.add_typer(captions, name="captions")
 app.add_typer(report, name="report")
+app.add_typer(lora, name="lora")
+app.command("import")(import_config)
 
 
 def main() -> Any:

@@ -143,7 +143,7 @@ def facts_of(found: Card) -> list[tuple[str, str]]:
     groups = ", ".join(
         f"{count:,} {split.replace('_', ' ') or 'without a side'}" for split, count in found.groups.items()
     )
-    asked = f"{noted.by_tag:,} told by the source; of the others {noted.looked_at:,} files were looked at"
+    asked = f"{noted.by_source:,} told by the source; of the others {noted.looked_at:,} files were looked at"
     return [
         *sides,
         ("bytes", f"{found.bytes:,}"),

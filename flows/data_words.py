@@ -43,7 +43,8 @@ def log_lines(entries: Sequence[Entry]) -> list[str]:
         names = f" [bold]{escape(', '.join(entry.names))}[/]" if entry.names else ""
         when = entry.taken.replace("T", " ")[:16] or "(date unknown)"
         lines.append(
-            f"[cyan]{one.tag}[/]  {when}  {one.count:,} pictures, {one.held_out:,} held out  {one.manifest[:12]}{names}"
+            f"[cyan]{one.tag}[/]  {when}  {one.count:,} pictures with those made by augmentation, "
+            f"{one.held_out:,} held out  {one.manifest[:12]}{names}"
         )
         lines += [f"           trained: {escape(use.words)}" for use in entry.uses]
     return lines or ["no snapshot yet; a run takes one before it trains"]

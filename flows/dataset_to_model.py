@@ -6,12 +6,14 @@ from prefect import flow
 
 from core.errors import VelaturaError
 from core.progress import say
+from core.snapshot import Snapshot
 from flows import stages, tasks
 from flows.home import Home
 from flows.judgement import Judgement
 from flows.recipe import Recipe
-from flows.summary import Outcome
+from flows.summary import Outcome, Prepared
 from flows.tracking import Tracking
+from store.store import Store
 
 
 @flow(name="dataset-to-model", persist_result=False, validate_parameters=True)
@@ -20,15 +22,11 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
     began = time.monotonic()
     assert recipe.family  # a missing base is told before anything is read
     store = stages.open_store(recipe)
-    with store.writer(say):
-        ingested = tasks.ingest(recipe, store)
-        tasks.embed(recipe, store)
-        curated = tasks.curate(recipe, store)
-        captioned = tasks.caption(recipe, store)
-        augmented = tasks.augment(recipe, store)
-        snapshot = tasks.snapshot(store)
-    job = stages.prepare_job(recipe, snapshot)
+    prepared, snapshot = (None, store.at(recipe.snapshot)) if recipe.snapshot else prepare(recipe, store)
     tracking = Tracking(Home.of(recipe.home))
+    if recipe.split.k_fold:
+        recipe = tasks.choose_steps(recipe, store, snapshot, tracking)
+    job = stages.prepare_job(recipe, snapshot)
     with stages.alone(job):
         already = Judgement.read(job)
         if already is not None and already.version:
@@ -44,4 +42,22 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
                 tracking.end(run, "FAILED")
                 raise
     seconds = time.monotonic() - began
-    return Outcome(job, ingested, curated, captioned, augmented, judgement, fresh=fresh, seconds=seconds)
+    return Outcome(job, prepared, judgement, fresh=fresh, seconds=seconds)
+
+
+def prepare(recipe: Recipe, store: Store) -> tuple[Prepared, Snapshot]:
+    """Bring the dataset up to date with the recipe's source, and name the state that it is in then."""
+    with store.writer(say):
+        ingested = tasks.ingest(recipe, store)
+        tasks.embed(recipe, store)
+        curated = tasks.curate(recipe, store)
+        captioned = tasks.caption(recipe, store)
+        augmented = tasks.augment(recipe, store)
+        return Prepared(ingested, curated, captioned, augmented), tasks.snapshot(store)
+
+
+if __name__ == "__main__":
+    from flows.script import as_script
+    from flows.summary import in_words
+
+    as_script(lambda recipe: in_words(dataset_to_model(recipe)))

@@ -1,10 +1,13 @@
 """What could be wrong with an installation, looked at one by one; each finding says what would be right."""
 
+import getpass
 import importlib.metadata
+import os
 import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from packaging.requirements import Requirement
@@ -13,6 +16,8 @@ from core.errors import VelaturaError
 from flows.home import Home
 
 PORTS = {"MLflow": 5000, "Prefect": 4200}
+ROOM = 64 << 20
+"""bytes without which no run begins"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,10 @@ def device() -> list[Finding]:
     import torch
 
     if not torch.cuda.is_available():
+        if Path("/proc/driver/nvidia/version").exists():
+            build = f"torch {torch.__version__} ({f'CUDA {torch.version.cuda}' if torch.version.cuda else 'CPU'} build)"
+            words = f"there is an NVIDIA driver, but {build} does not use it: install the build for this driver's CUDA"
+            return [Finding("GPU", "wrong", words)]
         words = "none: training runs on the CPU, which is right for the pocket base and slow for a real one"
         return [Finding("GPU", "note", words)]
     found = torch.cuda.get_device_properties(0)
@@ -91,9 +100,25 @@ def room(home: Home) -> list[Finding]:
         probe.unlink()
     except OSError as error:
         return [Finding("data folder", "wrong", f"{home.root} cannot be written: {error.strerror}; set VELATURA_DATA")]
-    free = shutil.disk_usage(home.root).free / 2**30
-    state: Literal["well", "note"] = "well" if free > 5 else "note"
-    return [Finding("data folder", state, f"{home.root}, {free:.0f} GiB free")]
+    return [*locked(home), *space(home)]
+
+
+def locked(home: Home) -> list[Finding]:
+    """What in the data folder belongs to somebody else, so that a run would fail when it comes there."""
+    parts = ("datasets", "runs", "artifacts", "logs", "prefect", "mlflow.db", "datasets/*", "runs/*", "logs/*")
+    closed = [path for part in parts for path in sorted(home.root.glob(part)) if not os.access(path, os.W_OK)]
+    if not closed:
+        return []
+    names = ", ".join(str(path) for path in closed[:3]) + (", ..." if len(closed) > 3 else "")
+    words = f"{len(closed)} of its files and folders cannot be written by {getpass.getuser()}: {names}; chown them"
+    return [Finding("permissions", "wrong", words)]
+
+
+def space(home: Home) -> list[Finding]:
+    """Whether the disk has room."""
+    free = shutil.disk_usage(home.root).free
+    state: Literal["well", "note", "wrong"] = "well" if free > 5 << 30 else "note" if free > ROOM else "wrong"
+    return [Finding("data folder", state, f"{home.root}, {free / 2**30:.1f} GiB free")]
 
 
 def ports() -> list[Finding]:

@@ -8,13 +8,12 @@ from html import escape
 from core.errors import StoreError
 from core.pixels import Pixels
 from curation.decode import Undecodable, decode
+from curation.pictures import ANY
 from evaluation.tags import data_uri
 from store.store import Store
 
 SIDE = 180
 """pixels: longest side of a picture on the page"""
-ANY = 1 << 34
-"""pixels: what is in the store was small enough for the recipe that brought it in"""
 
 
 class Gallery:

@@ -5,11 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.files import write_text
-from core.pixels import Pixels, Read
-from core.record import Record
+from core.pixels import Read
 from core.snapshot import Snapshot
-from curation.decode import decode
-from curation.reading import Reading
+from curation.pictures import Pictures
 from flows.recipe import Recipe
 from store.store import Store
 
@@ -41,6 +39,11 @@ class Job:
         return self.folder / "metrics.jsonl"
 
     @property
+    def plan(self) -> Path:
+        """Where the trainer says before the first step what it will do: sizes, masks, memory."""
+        return self.folder / "plan.txt"
+
+    @property
     def steps(self) -> Path:
         """A folder per looked-at step: probe losses, weights, samples."""
         return self.folder / "steps"
@@ -69,8 +72,13 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether training has reached its last step."""
-        return self.recipe.train.steps in self.looked
+        """Whether training has reached its last step, or one at which it had seen enough."""
+        return self.recipe.train.steps in self.looked or self.gave_up.exists()
+
+    @property
+    def gave_up(self) -> Path:
+        """The file that stands where training stopped early, with the step in it."""
+        return self.folder / "stopped-early"
 
     @property
     def device(self) -> str:
@@ -79,12 +87,18 @@ class Job:
 
         return "cuda" if torch.cuda.is_available() else "cpu"
 
+    @property
+    def trigger(self) -> str:
+        """The word that brings out what was learned; empty where none is known."""
+        return str(getattr(self.recipe.train.adapter, "word", "") or getattr(self.recipe.captioner, "trigger", ""))
+
     def metadata(self) -> dict[str, str]:
         """What the weights say of where they come from."""
         return {
             "ss_output_name": self.recipe.name,
-            "ss_seed": str(self.recipe.train.seed),
-            "ss_base_model_version": "sd_v1",
+            "ss_sd_model_name": Path(self.recipe.base).name,
+            "modelspec.title": self.recipe.name,
+            **({"velatura.trigger": self.trigger, "modelspec.trigger_phrase": self.trigger} if self.trigger else {}),
             "velatura.key": self.key,
             "velatura.manifest": self.snapshot.manifest,
             "velatura.dataset": self.snapshot.tag,
@@ -92,10 +106,6 @@ class Job:
         }
 
 
-def reader(store: Store, reading: Reading = Reading()) -> Read:  # noqa: B008  it is frozen
-    """Gives a record's pixels from the store; decoding is the same everywhere."""
-
-    def read(record: Record) -> Pixels:
-        return decode(store.image(record.sha256), matte=reading.matte, max_pixels=reading.max_pixels).pixels
-
-    return read
+def reader(store: Store) -> Read:
+    """Gives a record's pixels from the store, on the ground that the record says: the same everywhere."""
+    return Pictures(store)

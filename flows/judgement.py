@@ -1,7 +1,7 @@
 """What became of a run, as a file in its folder. Loads no network: a run that is done already is told at once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +23,14 @@ class Judgement:
     figures: Mapping[str, float]
     """of the kept step, such as ``probe/learning``"""
     last_figures: Mapping[str, float]
+    findings: Sequence[Mapping[str, str]] = ()
+    """all that was found of the kept step, the gravest first: ``state``, ``words``, ``remedy``"""
+    best_strength: float | None = None
+    """where the kept weights are best used; None where that was not measured"""
+    culprit: str = ""
+    """the part that learned by heart, where that was measured and is sure"""
+    stopped_early: bool = False
+    """whether training ended before its last step, because held-out pictures were surely getting worse"""
     run: str = ""
     """MLflow's id"""
     version: str = ""

@@ -1,6 +1,7 @@
 """What `velatura kinds` lists: the parts of a recipe, every family, its kinds, and the keys of each."""
 
 import ast
+import difflib
 import importlib
 import inspect
 import json
@@ -33,7 +34,9 @@ def all_kinds(family: str = "") -> dict[str, dict[str, dict[str, Any]]]:
     name = family if family in ("", RECIPE) else family.removesuffix("s")
     known = [RECIPE, *FAMILIES]
     if name and name not in known:
-        raise UnknownKind(f"there is no family {family!r}; known: {', '.join(known)}")
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UnknownKind(f"there is no family {family!r}; {hint}known: {', '.join(known)}")
     chosen = [name] if name else known
     return {one: parts() if one == RECIPE else kinds_of(family_named(one)) for one in chosen}
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from backbones.backbone import Backbone, Conditioning
 from backbones.encoding import conditionings, latents
+from backbones.reading_text import TextReading
 from core.errors import NotEnoughData
 from core.marks import REGULARISATION, root_of
 from core.record import Record
@@ -12,8 +13,11 @@ from core.seeding import seed_of
 from evaluation.case import Case, prior_cases
 from evaluation.metric import Evidence
 from flows.class_examples import beside, class_examples
+from flows.folds import in_fold
+from flows.framing import framing, masked
 from flows.job import Job, reader
 from store.store import Store
+from training.buckets import told as bucket_words
 from training.data import Example
 
 
@@ -31,6 +35,8 @@ class Material:
     conditionings: Mapping[str, Conditioning]
     """by caption; also of ``""`` and of the prompts"""
     evidence: Evidence
+    plan: Sequence[str] = ()
+    """at what sizes and with what masks the pictures are trained on, in lines"""
 
     def heard_by(self, backbone: Backbone, prior: Sequence[str]) -> Evidence:
         """The evidence, its words as the backbone's text encoder says them now; ``prior`` are the prior's prompts."""
@@ -39,7 +45,9 @@ class Material:
 
         def again(cases: Sequence[Case], texts: Sequence[str]) -> list[Case]:
             spoken = zip(cases, texts, strict=True)
-            return [replace(case, conditioning=backbone.encode_text([text])) for case, text in spoken]
+            return [
+                replace(case, conditioning=case.conditioning | backbone.encode_text([text])) for case, text in spoken
+            ]
 
         sides = self.evidence.train, self.evidence.held_out
         train, held_out = (again(side, [self.texts[case.record] for case in side]) for side in sides)
@@ -69,24 +77,42 @@ def is_real(record: Record) -> bool:
 
 def gather(job: Job, store: Store, backbone: Backbone) -> Material:
     """Everything of the job's snapshot, from the store's caches where it is there. ``backbone`` must be untuned."""
-    tag, samples = job.snapshot.tag, job.recipe.samples
+    tag, samples, spec = job.snapshot.tag, job.recipe.samples, job.recipe.train
     kept = [r for r in store.records(tag=tag) if r.verdict == "kept" and REGULARISATION not in r.tags]
+    kept = in_fold(kept, job.recipe.fold)
     captions = store.captions(tag=tag)
-    texts = {record.id: captions[record.id].text if record.id in captions else "" for record in kept}
-    cache = store.cache("latents")
-    pictures = latents(backbone, kept, reader(store, job.recipe.reading), cache, resolution=backbone.resolution)
-    of_class = class_examples(job, store, backbone)
-    spoken = [*texts.values(), *samples.prompts, *(example.caption for example in of_class)]
-    told = conditionings(backbone, spoken, store.cache("text_states"))
+    written = {record.id: captions[record.id].text if record.id in captions else "" for record in kept}
+    texts = {record: spec.captions.said(text)[0] for record, text in written.items()}
     trained = [record for record in kept if record.split == "train"]
     if not trained:
         raise NotEnoughData(f"no picture is left to train on; the dataset {tag} keeps {len(kept)}, all held out")
+    shown, cache = framing(spec, backbone, kept), store.cache("latents")
+    mask = masked(spec.masks, backbone, store, trained, shown)
+    pictures = latents(backbone, kept, reader(store), cache, resolution=shown.resolution, sizes=shown.sizes)
+    of_class = class_examples(job, store, backbone)
+    wordings = {r.id: spec.captions.wordings_of(r.id, written[r.id], r.tags) for r in trained}
+    spoken = [*texts.values(), *samples.prompts, *(example.caption for example in of_class)]
+    spoken += [text for several in wordings.values() for text in several]
+    reading = TextReading(spec.captions.tokens, spec.captions.emphasis)
+    told = conditionings(backbone, spoken, store.cache("text_states"), reading)
 
     def cases(split: str) -> Sequence[Case]:
         real = [record for record in kept if record.split == split and is_real(record)]
-        return [Case(r.id, r.group, pictures[r.id], told[texts[r.id]]) for r in real]
+        return [Case(r.id, r.group, pictures[r.id], told[texts[r.id]] | shown.told(backbone, r)) for r in real]
 
     prior = prior_cases(backbone, samples.prior, cache, steps=samples.steps, guidance=samples.guidance)
     evidence = Evidence(train=cases("train"), held_out=cases("held_out"), prior=prior)
-    examples = [Example(r.id, pictures[r.id], texts[r.id], r.weight) for r in trained]
-    return Material(kept, texts, beside(job, examples, of_class), told, evidence)
+    examples = [
+        Example(
+            r.id,
+            pictures[r.id],
+            texts[r.id],
+            r.weight,
+            mask=mask.masks.get(r.id),
+            wordings=wordings[r.id],
+            framing=shown.told(backbone, r),
+        )
+        for r in trained
+    ]
+    plan = [*bucket_words(framing(spec, backbone, trained).plan), *([mask.words] if mask.words else [])]
+    return Material(kept, texts, beside(job, examples, of_class), told, evidence, plan)

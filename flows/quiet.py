@@ -2,6 +2,8 @@
 
 import os
 
+from backbones.quiet import keep_off_the_hub
+
 DEFAULTS = {
     "DO_NOT_TRACK": "true",  # MLflow takes only the word "true"
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -15,10 +17,10 @@ DEFAULTS = {
     "GIT_PYTHON_REFRESH": "quiet",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
 
+keep_off_the_hub()
 for name, value in DEFAULTS.items():
     os.environ.setdefault(name, value)

@@ -13,17 +13,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from augment.acceptance import Acceptance
 from augment.generator import Generator
 from augment.transform import Transform
-from backbones.family import Family, family_of
+from backbones.family import UNKNOWN, Family, family_of
 from captioning.captioner import Captioner
 from core.block import Block, Choice, explain
 from core.errors import RecipeError
-from core.hashing import digest, folder_digest
+from core.hashing import digest
 from curation.filter import Filter
 from curation.reading import Frames, Reading
 from curation.source import Source
 from curation.splits import Split
 from evaluation.metric import Metric
+from flows.deciding import Retrain
+from training.buckets import Buckets
+from training.captions import Captions
 from training.class_pictures import ClassPictures
+from training.masks import Masks
 from training.spec import Train
 from training.text_encoder import TextEncoder
 
@@ -40,6 +44,7 @@ class Augment(Part):
     transforms: tuple[Annotated[Transform, Choice(Transform)], ...] = ()
     generators: tuple[Annotated[Generator, Choice(Generator)], ...] = ()
     copies: int = Field(default=1, ge=1, description="how many pictures each block makes of each parent")
+    depth: int = Field(default=1, ge=1, le=3, description="1: made from real pictures only; 2: also from what was made")
     share: float = Field(default=0.5, ge=0, le=0.9, description="derived pictures are at most this share of the steps")
     accept: Acceptance = Field(default=Acceptance(), description="which pictures that a model drew are trained on")
     seed: int = 0
@@ -74,9 +79,16 @@ class Recipe(Part):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="the model's name in the registry")
     pictures: Annotated[Source, Choice(Source)]
-    base: str = Field(default="pocket", description="`pocket`, or the folder of a Stable Diffusion model (diffusers)")
+    base: str = Field(
+        default="pocket", description="`pocket`, a diffusers folder, a .safetensors checkpoint, or a name on the hub"
+    )
     dataset: str = Field(
         default="", pattern=r"^[A-Za-z0-9._-]*$", description="the store's name; empty: the recipe's name"
+    )
+    snapshot: str = Field(
+        default="",
+        description="train on this version of the dataset as it is: data-0003, or a name of yours "
+        "(`velatura data tag`); empty: read `pictures` first",
     )
     home: str = Field(default="", description="the data folder; empty: $VELATURA_DATA or ./velatura-data")
     reading: Reading = Reading()
@@ -84,6 +96,9 @@ class Recipe(Part):
         Filter.parse(kind) for kind in ("resolution", "information", "near_duplicate")
     )
     split: Split = Split()
+    fold: tuple[int, int] | None = Field(
+        default=None, description="hold out this part of so many, such as [1, 3]; what `split.k_fold` runs, one by one"
+    )
     captioner: Annotated[Captioner, Choice(Captioner)] = Captioner.parse("clip_tags")
     augment: Augment = Augment()
     train: Train = Train()
@@ -91,6 +106,7 @@ class Recipe(Part):
     metrics: tuple[Annotated[Metric, Choice(Metric)], ...] = tuple(
         Metric.parse(kind) for kind in ("probe", "prior_drift", "memorisation")
     )
+    retrain: Retrain = Retrain()
 
     @field_validator("metrics")
     @classmethod
@@ -101,15 +117,29 @@ class Recipe(Part):
 
     @property
     def family(self) -> Family:
-        """The base as a block; raises `MissingBase` where there is none."""
-        return family_of(self.base)
+        """The base as a block; `MissingBase` where there is none, `RecipeError` where the objective is not its own.
+
+        A model of the hub that is not in its local cache is fetched here.
+        """
+        family = family_of(self.base)
+        if family.prediction != UNKNOWN:
+            self.train.objective.check(family.prediction)
+        return family
 
     def model_key(self, manifest: str) -> str:
         """What a trained model follows from: the data's manifest, the base, and how it is trained and looked at."""
         spec = self.model_dump(mode="json", include={"name", "augment", "train", "samples", "metrics"})
+        if self.fold or self.split.k_fold:
+            spec["folds"] = self.fold or self.split.k_fold
         if self.reading.matte != Reading().matte:  # the one thing that changes pixels and not the manifest
             spec["matte"] = self.reading.matte
-        return digest("model", manifest, folder_digest(Path(self.family.path)), spec)
+        if self.train.masks is not None and self.train.masks.folder:
+            spec["masks"] = self.train.masks.files
+        if self.train.start_from:  # what counts is what stands in the file, not where it is
+            from training.beginning import identity_of
+
+            spec["train"]["start_from"] = identity_of(self.train.start_from)
+        return digest("model", manifest, self.family.files.digest, spec)
 
     def flat(self) -> dict[str, str]:
         """Dotted path to value, as MLflow's parameters table shows it."""
@@ -247,9 +277,13 @@ PARTS: dict[str, type[BaseModel]] = {
     "augment": Augment,
     "accept": Acceptance,
     "train": Train,
+    "buckets": Buckets,
+    "captions": Captions,
+    "masks": Masks,
     "class_pictures": ClassPictures,
     "text_encoder": TextEncoder,
     "samples": Samples,
+    "retrain": Retrain,
 }
 FAMILIES: dict[str, str] = {
     "source": "curation.source:Source",
@@ -264,6 +298,7 @@ FAMILIES: dict[str, str] = {
     "optimizer": "training.optimizer:Optimizer",
     "schedule": "training.schedule:Schedule",
     "metric": "evaluation.metric:Metric",
+    "remedy": "evaluation.remedy:Remedy",
 }
 
 

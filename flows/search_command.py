@@ -86,12 +86,10 @@ def pixels_of(picture: Path) -> Pixels:
 def hits_of(store: Store, records: Sequence[Record], asked: str | Pixels, clip: str, count: int) -> list[Hit]:
     """What is nearest to words or to a picture. Vectors that are missing are made, and kept for the next time."""
     from backbones.embedding import Embedder
-    from curation.reading import Reading
-    from flows.gallery import ANY
     from flows.job import reader
 
     embedder = Embedder.named(clip, store.cache("embeddings"))
-    vectors = embedder.pictures(records, reader(store, Reading(max_pixels=ANY)))
+    vectors = embedder.pictures(records, reader(store))
     queries = embedder.texts([asked]) if isinstance(asked, str) else embedder.clip.embed_pictures([asked])
     return search(queries[0], records, vectors, count)
 

@@ -19,12 +19,13 @@ from core.progress import report, say
 from core.snapshot import Snapshot
 from curation.curate import Curated, Ingested, curate, ingest
 from flows.data_page import write_card
+from flows.dataset_choice import chosen
 from flows.home import Home
 from flows.inspecting import Quality
 from flows.job import Job, reader
 from flows.recipe import Recipe
 from flows.spool import read
-from flows.tracking import Tracking
+from flows.tracking import SPEC, Tracking
 from store.lock import exclusive
 from store.store import Store
 
@@ -33,7 +34,10 @@ ROOM = 64 << 20
 
 
 def open_store(recipe: Recipe) -> Store:
-    """The store of the recipe's dataset, made where there is none; `DiskFull` where there is no room to begin."""
+    """The store of the recipe's dataset, made where there is none; `DiskFull` where there is no room to begin.
+
+    A recipe that names a snapshot needs one that is there; a `StoreError` lists those that are.
+    """
     for block in (*recipe.augment.transforms, *recipe.augment.generators):
         block.check()  # a missing model is told before anything is read
     root = Home.of(recipe.home).root
@@ -41,7 +45,8 @@ def open_store(recipe: Recipe) -> Store:
     free = shutil.disk_usage(root).free
     if free < ROOM:
         raise DiskFull(f"{root} has {free >> 20} MB free; a run needs at least {ROOM >> 20} MB")
-    return Store.open(Home.of(recipe.home).store(recipe.dataset or recipe.name))
+    home, name = Home.of(recipe.home), recipe.dataset or recipe.name
+    return Store.open(home.store(chosen(home, name) if recipe.snapshot else name))
 
 
 def read_pictures(recipe: Recipe, store: Store) -> Ingested:
@@ -60,14 +65,14 @@ def embed_pictures(recipe: Recipe, store: Store) -> int:
         return 0
     records = [r for r in store.records() if r.depth == 0 and r.width and r.source == recipe.pictures.name]
     for clip in clips:
-        Embedder.named(clip, store.cache("embeddings")).pictures(records, reader(store, recipe.reading))
+        Embedder.named(clip, store.cache("embeddings")).pictures(records, reader(store))
     return len(records)
 
 
 def choose_pictures(recipe: Recipe, store: Store) -> Curated:
     """Refuse, group and split what was read; `NotEnoughData` where nothing is left."""
     sources = [recipe.pictures.name]
-    curated = curate(store, recipe.filters, recipe.split, sources=sources, reading=recipe.reading)
+    curated = curate(store, recipe.filters, recipe.split, sources=sources)
     if curated.kept == 0:
         reasons = ", ".join(f"{count} {code}" for code, count in sorted(curated.refused.items())) or "none was found"
         raise NotEnoughData(f"no picture of {recipe.pictures.name} can be used: {reasons}")
@@ -76,17 +81,25 @@ def choose_pictures(recipe: Recipe, store: Store) -> Curated:
 
 def write_captions(recipe: Recipe, store: Store) -> Captioned:
     """Caption what has no caption of this captioner; what a person wrote stays."""
-    return caption(store, recipe.captioner, reader(store, recipe.reading), base=recipe.base)
+    return caption(store, recipe.captioner, reader(store), base=recipe.base)
 
 
 def make_pictures(recipe: Recipe, store: Store) -> Augmented:
     """Make what the recipe's transforms and generators ask for."""
     asked = recipe.augment
     blocks: list[Transform | Generator] = [*asked.transforms, *asked.generators]
-    read = reader(store, recipe.reading)
+    read = reader(store)
     inspector = Quality.of(recipe.filters, read, store.cache("embeddings"))
     return augment(
-        store, blocks, asked.copies, asked.seed, read, share=asked.share, acceptance=asked.accept, inspector=inspector
+        store,
+        blocks,
+        asked.copies,
+        asked.seed,
+        read,
+        depth=asked.depth,
+        share=asked.share,
+        acceptance=asked.accept,
+        inspector=inspector,
     )
 
 
@@ -111,6 +124,7 @@ def begin_run(job: Job, tracking: Tracking) -> str:
         "velatura.base": job.recipe.base,
         "velatura.dataset": job.snapshot.tag,
         "velatura.manifest": job.snapshot.manifest,
+        SPEC: job.recipe.model_key(""),
     }
     known = tracking.find(job.key)
     run = tracking.begin(job.key, job.folder.name, tags, job.recipe.flat())
@@ -137,12 +151,15 @@ def train_model(job: Job, tracking: Tracking, run: str) -> None:
     command = [sys.executable, "-m", "flows.trainer", str(job.folder)]
     errors = job.folder / "trainer.log"
     root = Path(__file__).parents[1]
+    job.plan.unlink(missing_ok=True)
+    planned, steps = Announced(job.plan), Steps(job)
     with errors.open("wb") as log, exclusive(Home.of(job.recipe.home).root / "trainer.lock", say):
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=_environment(root))
         try:
             while process.poll() is None:
+                planned.tell()
                 tracking.drain(run, job.spool)
-                _tell(job)
+                steps.tell()
                 time.sleep(0.25)
         finally:
             if process.poll() is None:
@@ -150,10 +167,25 @@ def train_model(job: Job, tracking: Tracking, run: str) -> None:
                 process.wait()
             assert process.stdin is not None
             process.stdin.close()
+    planned.tell()
     tracking.drain(run, job.spool)
-    _tell(job)
+    steps.tell()
     if process.returncode != 0:
         raise _failure(process.returncode, errors)
+
+
+class Announced:
+    """The trainer's plan, said once, as soon as it is written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._told = path, False
+
+    def tell(self) -> None:
+        """Say it if it is there and has not been said."""
+        if not self._told and self._path.exists():
+            self._told = True
+            for line in self._path.read_text().splitlines():
+                say(line)
 
 
 def _environment(root: Path) -> dict[str, str]:
@@ -161,9 +193,20 @@ def _environment(root: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
-def _tell(job: Job) -> None:
-    step = max((figure.step for figure in read(job.spool)), default=0)
-    report("training", step, job.recipe.train.steps)
+class Steps:
+    """How far the trainer is, by what it has written; before its first step it measures the base."""
+
+    def __init__(self, job: Job) -> None:
+        self._job, self._measuring = job, not job.mark(0).exists()
+
+    def tell(self) -> None:
+        """Report it."""
+        if self._measuring:
+            self._measuring = not self._job.mark(0).exists()
+            report("measuring the base", 1 - self._measuring, 1)
+        else:
+            step = max((figure.step for figure in read(self._job.spool)), default=0)
+            report("training", step, self._job.recipe.train.steps)
 
 
 def _failure(status: int, log: Path) -> Exception:

@@ -12,8 +12,19 @@ from captioning.caption import Captioned
 from curation.curate import Curated, Ingested
 from flows.job import Job
 from flows.judgement import Judgement
+from flows.recipe import Recipe
 
 COLOURS = {"healthy": "green", "underfit": "yellow", "not enough evidence": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was done to bring the dataset up to date before training."""
+
+    ingested: Ingested
+    curated: Curated
+    captioned: Captioned
+    augmented: Augmented
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +32,8 @@ class Outcome:
     """Everything that a finished run can say of itself."""
 
     job: Job
-    ingested: Ingested
-    curated: Curated
-    captioned: Captioned
-    augmented: Augmented
+    prepared: Prepared | None
+    """None where the recipe names a snapshot, which is trained on as it is"""
     judgement: Judgement
     fresh: bool
     """whether anything was trained; otherwise the same data and recipe had been trained before"""
@@ -32,21 +41,24 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """For scripts."""
-        return {
+        said = {
             "name": self.job.recipe.name,
             "key": self.job.key,
             "fresh": self.fresh,
             "seconds": round(self.seconds, 1),
             "dataset": asdict(self.job.snapshot),
-            "found": self.ingested.found,
-            "read": self.ingested.read,
-            "kept": self.curated.kept,
-            "refused": dict(self.curated.refused),
-            "held_out": self.curated.held_out,
-            "captions": asdict(self.captioned),
-            "derived": asdict(self.augmented),
-            **asdict(self.judgement),
         }
+        if self.prepared is not None:
+            said |= {
+                "found": self.prepared.ingested.found,
+                "read": self.prepared.ingested.read,
+                "kept": self.prepared.curated.kept,
+                "refused": dict(self.prepared.curated.refused),
+                "held_out": self.prepared.curated.held_out,
+                "captions": asdict(self.prepared.captioned),
+                "derived": asdict(self.prepared.augmented),
+            }
+        return {**said, **asdict(self.judgement)}
 
 
 def in_words(outcome: Outcome) -> str:
@@ -62,6 +74,7 @@ def in_words(outcome: Outcome) -> str:
         f"          {figure(outcome, 'gap', 'probe/gap')}{meaning_of_gap(outcome.judgement.figures)}",
         f"[bold]to do[/]     {escape(judgement.remedy)}",
         f"[bold]kept[/]      step {judgement.kept_step} of {judgement.last_step}"
+        + (", where training stopped early" if judgement.stopped_early else "")
         + (
             f" (the last one would have been: {judgement.last_state})"
             if judgement.last_state != judgement.state
@@ -83,28 +96,35 @@ def in_words(outcome: Outcome) -> str:
 
 def data_lines(outcome: Outcome) -> list[str]:
     """What became of the pictures."""
-    ingested, curated, snapshot = outcome.ingested, outcome.curated, outcome.job.snapshot
+    snapshot, prepared = outcome.job.snapshot, outcome.prepared
+    version = f"          dataset {snapshot.tag}, manifest {snapshot.manifest[:12]}"
+    if prepared is None:
+        named = escape(outcome.job.recipe.snapshot)
+        words = f"those of the snapshot {named}, as they are there: {snapshot.count:,}, {snapshot.held_out:,} held out"
+        return [f"[bold]pictures[/]  {words}", version]
+    ingested, curated = prepared.ingested, prepared.curated
     refused = ", ".join(f"{count} {code.replace('_', ' ')}" for code, count in sorted(curated.refused.items()))
+    several = " (some for more than one reason)" if sum(curated.refused.values()) > curated.num_refused else ""
     trained = curated.kept - curated.held_out - curated.regularisation
     lines = [
-        f"[bold]pictures[/]  {ingested.found} found, {ingested.read} read; {curated.kept} kept: "
+        f"[bold]pictures[/]  {ingested.found} found, {ingested.read} of them new or changed; {curated.kept} kept: "
         f"{trained} to train on, {curated.held_out} held out",
-        f"          {curated.num_refused} refused: {refused}" if refused else "          none refused",
-        f"          {outcome.captioned.by_person} captioned by a person, {outcome.captioned.made} now by "
-        f"{outcome.job.recipe.captioner.kind}; {outcome.augmented.made} made by augmentation "
-        f"({outcome.augmented.unchanged} were there)",
-        f"          dataset {snapshot.tag}, manifest {snapshot.manifest[:12]}",
+        f"          {curated.num_refused} refused: {refused}{several}" if refused else "          none refused",
+        f"          {prepared.captioned.by_person} captioned by a person, {prepared.captioned.made} now by "
+        f"{outcome.job.recipe.captioner.kind}; {prepared.augmented.made} made by augmentation "
+        f"({prepared.augmented.unchanged} were there)",
+        version,
     ]
-    notes = [*ingested.notes, *regularisation_note(curated.regularisation), *curated.moved]
+    notes = [*ingested.notes, *regularisation_note(curated.regularisation, outcome.job.recipe), *curated.moved]
     return [*lines, *(f"          {escape(words)}" for words in notes)]
 
 
-def regularisation_note(count: int) -> list[str]:
-    """What is told where there are regularisation pictures."""
-    if not count:
+def regularisation_note(count: int, recipe: Recipe) -> list[str]:
+    """What is told where there are regularisation pictures that nothing asks for."""
+    if not count or recipe.train.class_pictures is not None:
         return []
     pictures = "1 regularisation picture is" if count == 1 else f"{count} regularisation pictures are"
-    return [f"{pictures} kept but left out of training: there is no prior preservation yet"]
+    return [f"{pictures} kept but not trained on: the recipe has no `train.class_pictures`"]
 
 
 def meaning_of_gap(figures: Mapping[str, float]) -> str:
@@ -114,7 +134,7 @@ def meaning_of_gap(figures: Mapping[str, float]) -> str:
         return ""
     if low <= 0:
         return ": it knows the pictures it was trained on no better than new ones, as far as can be told"
-    return f": on the pictures it was trained on it errs {1 - math.exp(-gap):.0%} less than on new ones"
+    return f": on the pictures it was trained on it errs {100 * (1 - math.exp(-gap)):.0f} % less than on new ones"
 
 
 def figure(outcome: Outcome, name: str, key: str) -> str:

@@ -60,6 +60,14 @@ def describe(job: Job, store: Store, tracking: Tracking, run: str) -> None:
 
 
 @stage
+def choose_steps(recipe: Recipe, store: Store, snapshot: Snapshot, tracking: Tracking) -> Recipe:
+    """Let parts of a small set say how long to train."""
+    from flows import folding  # with torch, which most runs do not need here
+
+    return folding.chosen_by_folds(recipe, store, snapshot, tracking)
+
+
+@stage
 def train(job: Job, tracking: Tracking, run: str) -> None:
     """Train in a process of its own."""
     stages.train_model(job, tracking, run)
@@ -76,6 +84,6 @@ def evaluate(job: Job, store: Store) -> Judgement:
 @stage
 def register(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> str:
     """Log files and figures, and make the model a version."""
-    from flows import judging
+    from flows import publishing
 
-    return judging.publish(job, tracking, run, judgement)
+    return publishing.publish(job, tracking, run, judgement)

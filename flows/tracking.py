@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from flows.spool import Figure, mark_sent, unsent
 
 log = logging.getLogger(__name__)
 EXPERIMENT = "velatura"
+SPEC = "velatura.spec"
+"""tag of a run: what its model follows from, but for the data"""
 
 
 class StoreSource(DatasetSource):
@@ -136,6 +139,33 @@ class Tracking:
     def log_value(self, run: str, name: str, value: object) -> None:
         """A JSON value as an artifact of the run."""
         self.client.log_text(run, json.dumps(value, indent=1, sort_keys=True), name)
+
+    def log_checkpoint(
+        self, run: str, name: str, weights: Path, figures: Iterable[Figure], tags: Mapping[str, str]
+    ) -> str:
+        """A logged model of the run with its own figures and its file; the same name is logged once. Its id.
+
+        A folder of weights (a whole model) stays where it is, and is named in the tags. ``figures`` keep their times,
+        so that those which the run has already are not there twice.
+        """
+        known = self.client.search_logged_models([self.experiment], filter_string=f"source_run_id = '{run}'")
+        for model in known:
+            if model.name == name:
+                return str(model.model_id)
+        where = {**tags, "velatura.weights": str(weights)}
+        made = self.client.create_logged_model(self.experiment, name, run, tags=where, model_type="adapter")
+        if weights.is_file():
+            with TemporaryDirectory() as folder:
+                (Path(folder) / weights.name).symlink_to(weights.absolute())
+                self.client.log_model_artifacts(made.model_id, folder)
+        own = [Metric(f.key, f.value, f.time_ms, f.step, model_id=made.model_id, run_id=run) for f in figures]
+        self.client.log_batch(run, metrics=own)
+        self.client.finalize_logged_model(made.model_id, "READY")
+        return str(made.model_id)
+
+    def begin_child(self, parent: str, key: str, name: str, tags: Mapping[str, str]) -> str:
+        """The id of a run below another one: begun, or gone on with."""
+        return self.begin(key, name, {"mlflow.parentRunId": parent, **tags}, {})
 
     def tag(self, run: str, tags: Mapping[str, str]) -> None:
         """Tags of the run, which the runs table can sort by."""

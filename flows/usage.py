@@ -22,7 +22,7 @@ class Use:
     @property
     def words(self) -> str:
         """For people."""
-        return ", ".join(part for part in (self.model or self.run, self.verdict) if part)
+        return ", ".join(part for part in (self.model or self.run, self.verdict or "not judged (yet)") if part)
 
 
 def uses(home: Home) -> dict[str, list[Use]]:

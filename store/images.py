@@ -41,14 +41,17 @@ class Images:
             self._rows.update(rows)
         return {sha256: self._rows[sha256] for sha256 in sha256s if sha256 in self._rows}
 
-    def read(self, sha256: str) -> bytes:
-        """The original bytes, whose hash was compared with the name."""
-        found = self.find([sha256])
-        if not found:
-            raise StoreError(f"the store {self._uri} has no picture {sha256}; ingest its source again")
-        (data,) = self._table.blobs("data", [found[sha256]])
-        if sha256_of(data) != sha256:
-            raise StoreError(
-                f"the picture {sha256} in the store {self._uri} is damaged; copy the store back from a backup"
-            )
-        return data
+    def read(self, sha256s: Sequence[str]) -> dict[str, bytes]:
+        """The original bytes, whose hashes were compared with the names; all of them are in memory at once."""
+        asked = list(dict.fromkeys(sha256s))
+        rows = self.find(asked)
+        for sha256 in asked:
+            if sha256 not in rows:
+                raise StoreError(f"the store {self._uri} has no picture {sha256}; ingest its source again")
+        files = dict(zip(asked, self._table.blobs("data", [rows[sha256] for sha256 in asked]), strict=True))
+        for sha256, data in files.items():
+            if sha256_of(data) != sha256:
+                raise StoreError(
+                    f"the picture {sha256} in the store {self._uri} is damaged; copy the store back from a backup"
+                )
+        return files

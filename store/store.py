@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -75,7 +75,11 @@ class Store:
 
     def image(self, sha256: str) -> bytes:
         """The original bytes; a `StoreError` if they are not there or no longer have this hash."""
-        return self._images.read(sha256)
+        return self._images.read([sha256])[sha256]
+
+    def several_images(self, sha256s: Sequence[str]) -> dict[str, bytes]:
+        """The same of several by their hash: quicker than one after another, and all are in memory at once."""
+        return self._images.read(sha256s) if sha256s else {}
 
     def put_records(self, records: Iterable[Record]) -> int:
         """Add records, or replace those of the same id; how many rows that changed. Equal rows are not written."""
@@ -212,6 +216,11 @@ class Store:
     def size(self) -> dict[str, int]:
         """How many rows each table has."""
         return {name: table.count() for name, table in self._tables.items()}
+
+    def let_go(self, older_than: timedelta, *, delete: bool) -> int:
+        """Bytes that no snapshot holds and that were not current for so long: what can go, or what went."""
+        with self.writer() if delete else nullcontext():
+            return sum(table.let_go(older_than, delete=delete) for table in self._tables.values())
 
     def _take(self, unchanged: Callable[[Snapshot], bool]) -> Snapshot:
         return snapshots.take(

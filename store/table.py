@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from core.errors import StoreError
 from store.faults import explained, is_full, lost_a_race
 from store.folder import lock_file
 from store.lock import if_free
-from store.upkeep import join_small
+from store.upkeep import join_small, let_go
 
 TRIES = 20  # Lance has tried each of them several times by itself
 SCANNED = 8192  # rows looked at together
@@ -113,6 +113,11 @@ class Table:
         except (OSError, RuntimeError) as error:
             if not lost_a_race(error) and not is_full(error):  # the rows themselves are written; this can wait
                 raise
+
+    def let_go(self, older_than: timedelta, *, delete: bool) -> int:
+        """Bytes of versions without a tag that can go, or that went."""
+        with explained(self._uri):
+            return let_go(self.dataset(), older_than, delete=delete)
 
     def tag(self, name: str) -> None:
         """Give the newest version the tag ``name``; a tag of that name from a run that was killed is moved here."""

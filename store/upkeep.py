@@ -24,3 +24,14 @@ def join_small(dataset: Any) -> bool:
     dataset.optimize.compact_files(target_rows_per_fragment=enough, num_threads=1)
     dataset.cleanup_old_versions(older_than=READABLE, error_if_tagged_old_versions=False)  # snapshots stay
     return True
+
+
+def let_go(dataset: Any, older_than: timedelta, *, delete: bool) -> int:
+    """Bytes of versions that no tag holds and nobody can be reading: how many would be freed, or have been.
+
+    Files that a killed writer left count too, once they are a week old.
+    """
+    how = {"older_than": max(older_than, READABLE), "error_if_tagged_old_versions": False}
+    if delete:
+        return int(dataset.cleanup_old_versions(**how).bytes_removed)
+    return int(dataset.explain_cleanup_old_versions(**how).stats.bytes_removed)

@@ -24,6 +24,7 @@ HOMES = {
     "lancedb": {"store"},
     "lance": {"store"},
     "albumentations": {"augment"},
+    "cv2": {"augment", "curation"},
     "controlnet_aux": {"augment"},
     "open_clip": {"backbones"},
     "diffusers": {"backbones", "training"},

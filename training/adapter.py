@@ -42,6 +42,13 @@ class Attached(ABC):
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Put back what `state` gave."""
 
+    def begin(self, file: Path) -> str:
+        """Let what a finished file of this kind has learned be what is trained on; a word where it lacks something.
+
+        `RecipeError` where its shapes are others, and for kinds that cannot.
+        """
+        raise RecipeError(f"train.start_from: this kind of adapter cannot go on from {file}")
+
     @abstractmethod
     def export(self, folder: Path, metadata: Mapping[str, str]) -> None:
         """Write the files that other programs read, with ``metadata`` in those that have room for it."""

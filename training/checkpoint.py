@@ -14,7 +14,7 @@ from training.tensors import checksum, read_tensors, write_tensors
 from training.tree import pack, unpack
 
 KEPT = 2
-FORMAT = "velatura-checkpoint-1"
+FORMAT = "velatura-checkpoint-2"
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,17 @@ class Checkpoint:
     adapter: dict[str, Tensor]
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
+    average: dict[str, Tensor]
+    """of the weights; empty where none is kept"""
+    scaling: dict[str, Tensor]
+    """of losses in fp16; empty otherwise"""
     epoch: int
     offset: int
     """position in the epoch's order"""
     rng: Tensor
     """of the loop's own generator"""
-    global_rng: dict[str, Tensor]
-    """of torch's generators by device, which dropout draws from"""
+    global_rng: list[dict[str, Tensor]]
+    """of each process: states of torch's generators by device, which dropout draws from"""
 
 
 def path_of(folder: Path, step: int) -> Path:

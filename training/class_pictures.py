@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ClassPictures(BaseModel):
-    """The `train.class_pictures:` part of a recipe. They keep the model from forgetting what else is of the class."""
+    """Prior preservation: pictures that keep the model from forgetting what else is of the class."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,8 +61,9 @@ def drawn_class(spec: ClassPictures, backbone: Backbone, cache: Cache) -> list[E
         return made
 
     latents = remembered(cache, keys, make)
+    framing = backbone.framing((backbone.resolution,) * 2, (backbone.resolution,) * 2)
     return [
-        Example(f"class-{key}", torch.from_numpy(latent.copy()).float(), prompt)
+        Example(f"class-{key}", torch.from_numpy(latent.copy()).float(), prompt, framing=framing)
         for key, latent, prompt in zip(keys, latents, prompts, strict=True)
     ]
 

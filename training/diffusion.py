@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from backbones.backbone import Backbone
+    from training.chance import Rows
     from training.objective import Loss
 
 
@@ -65,8 +66,7 @@ class Denoising(Objective):
         return backbone.alphas_cumprod.double()
 
     def build(self, backbone: Backbone) -> Loss:
-        import torch
-
+        from training.chance import integers
         from training.noise import gaussian
 
         alphas = self.alphas(backbone)
@@ -76,12 +76,12 @@ class Denoising(Objective):
 
         def loss(batch: Batch, rng: torch.Generator) -> Tensor:
             latents = batch.latents
-            t = torch.randint(len(alphas), (len(latents),), generator=rng).to(device, non_blocking=True)
-            noise = self._noise(latents, rng, device)
+            t = integers(len(alphas), len(latents), rng, batch.rows).to(device, non_blocking=True)
+            noise = self._noise(latents, rng, device, batch.rows)
             signal, spread = signals[t], spreads[t]
             seen = noise
             if self.input_perturbation:
-                seen = noise + self.input_perturbation * gaussian(latents.shape, rng, device)
+                seen = noise + self.input_perturbation * gaussian(latents.shape, rng, device, batch.rows)
             predicted = backbone.predict(signal * latents + spread * seen, t, batch.conditioning).float()
             errors = (predicted - self.target(latents, noise, signal, spread)).square()
             if limits is not None:
@@ -116,13 +116,14 @@ class Denoising(Objective):
         chosen = falling if self.huber_schedule == "snr" else torch.full_like(alphas, self.huber)
         return chosen.float().view(-1, 1, 1, 1)
 
-    def _noise(self, latents: Tensor, rng: torch.Generator, device: str) -> Tensor:
+    def _noise(self, latents: Tensor, rng: torch.Generator, device: str, rows: Rows | None) -> Tensor:
         """What is added to the latents, with the fields' additions."""
         from training.noise import coarser, gaussian, offset
 
-        noise = gaussian(latents.shape, rng, device)
+        noise = gaussian(latents.shape, rng, device, rows)
         if self.multires_levels:
-            noise = coarser(noise, rng, device, levels=self.multires_levels, discount=self.multires_discount)
+            levels, discount = self.multires_levels, self.multires_discount
+            noise = coarser(noise, rng, device, levels=levels, discount=discount, rows=rows)
         if self.noise_offset or self.adaptive_offset:
-            noise = noise + offset(latents, rng, device, self.noise_offset, self.adaptive_offset)
+            noise = noise + offset(latents, rng, device, self.noise_offset, self.adaptive_offset, rows)
         return noise

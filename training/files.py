@@ -1,7 +1,7 @@
 """Adapter files that other programs read: kohya's and LyCORIS's layout (web UIs, ComfyUI), diffusers' and peft's."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,28 +16,27 @@ Parts = dict[str, Tensor]
 """what a layer has learned, by LyCORIS's names: ``lora_up.weight``, ``hada_w1_a``, ``alpha``, ..."""
 Sides = Mapping[str, Mapping[str, Parts]]
 """``unet`` and ``text_encoder``, path of the layer, its parts"""
-ALGORITHMS = {"hada_w1_a": "loha", "lokr_w1": "lokr", "lokr_w1_a": "lokr", "on_input": "ia3", "oft_blocks": "diag-oft"}
+ALGORITHMS = {
+    "hada_w1_a": "loha",
+    "lokr_w1": "lokr",
+    "lokr_w1_a": "lokr",
+    "on_input": "ia3",
+    "oft_blocks": "diag-oft",
+    "diff": "full",
+}
 """LyCORIS's names of the kinds, by a part that tells them"""
 
 
-def layer_name(side: str, path: str) -> str:
-    """A layer's name in kohya's and LyCORIS's files, for SD 1.x and 2.x."""
-    if side == "unet":
-        return f"lora_unet_{path.replace('.', '_')}"
-    # transformers 5.6 took the text_model level out of the modules; in files it stays
-    return f"lora_te_text_model_{path.removeprefix('text_model.').replace('.', '_')}"
-
-
-def write_kohya(path: Path, layers: Sides, metadata: Mapping[str, str]) -> None:
-    """``<layer's name>.<part>``, as kohya's and LyCORIS's files are."""
+def write_kohya(path: Path, layers: Sides, metadata: Mapping[str, str], name: Callable[[str, str], str]) -> None:
+    """``<layer's name>.<part>``, as kohya's and LyCORIS's files are; ``name`` is the base's `Backbone.layer_name`."""
     alpha = next(iter(layers["unet"].values())).get("alpha")
     tensors = {
-        f"{layer_name(side, layer)}.{part}": tensor
+        f"{name(side, layer)}.{part}": tensor
         for side, of_side in layers.items()
         for layer, parts in of_side.items()
         for part, tensor in with_alpha(parts, alpha).items()
     }
-    whole = {**network_metadata(next(iter(layers["unet"].values()))), **metadata}
+    whole = {**network_metadata(layers["unet"].values()), **metadata}
     write_tensors(path, tensors, {**whole, **hashes_of(tensors, whole)})
 
 
@@ -48,12 +47,20 @@ def with_alpha(parts: Parts, alpha: Tensor | None) -> Parts:
     return parts | {"lora_up.weight": parts["lora_up.weight"] * (parts["alpha"] / alpha), "alpha": alpha}
 
 
-def network_metadata(first: Parts) -> dict[str, str]:
-    """What tools ask first of a file: which program's layers these are, and their rank."""
+def network_metadata(layers: Iterable[Parts]) -> dict[str, str]:
+    """What tools ask first of a file: which program's layers these are, their rank, and that of 3x3 convolutions."""
+    layers = list(layers)
+    first = layers[0]
     algorithm = next((name for part, name in ALGORITHMS.items() if part in first), "lora")
     plain = algorithm == "lora" and "dora_scale" not in first
     arguments = {} if plain else {"algo": algorithm, **({"dora_wd": "True"} if "dora_scale" in first else {})}
     rank = next((first[part].shape[0] for part in RANKED if part in first), 1)
+    wide = next(
+        (one for one in layers if "lora_down.weight" in one and one["lora_down.weight"].shape[2:].numel() > 1), None
+    )
+    if wide is not None:
+        down = wide["lora_down.weight"]
+        arguments |= {"conv_dim": str(down.shape[0]), "conv_alpha": str(float(wide.get("alpha", torch.tensor(1.0))))}
     return {
         "ss_network_module": "networks.lora" if plain else "lycoris.kohya",
         "ss_network_dim": str(rank),
@@ -104,10 +111,27 @@ def hashes_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dic
     header = header_of(tensors, {key: value for key, value in metadata.items() if key.startswith("ss_")})
     data = b"".join(bytes_of(tensors[name]) for name in in_order(tensors))
     piece = (header + data)[0x100000:0x110000]
-    return {"sshs_model_hash": sha256(data).hexdigest(), "sshs_legacy_hash": sha256(piece).hexdigest()[:8]}
+    whole = sha256(data).hexdigest()
+    return {
+        "sshs_model_hash": whole,
+        "sshs_legacy_hash": sha256(piece).hexdigest()[:8],
+        "modelspec.hash_sha256": f"0x{whole}",
+    }
 
 
 def restamp(path: Path, more: Mapping[str, str]) -> None:
     """Add to a file's metadata what was found out after it was written (the verdict); its tensors stay."""
     tensors, metadata = read_tensors(path)
     write_tensors(path, tensors, {**metadata, **more})
+
+
+def web_ui_embedding(word: str, vectors: Tensor, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What the web UI keeps of an embedding in its .pt files."""
+    return {
+        "string_to_token": {"*": 265},
+        "string_to_param": {"*": vectors},
+        "name": word,
+        "step": int(metadata.get("ss_steps", "0")),
+        "sd_checkpoint": metadata.get("velatura.base_sha256", "")[:10] or None,
+        "sd_checkpoint_name": None,
+    }

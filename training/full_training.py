@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from backbones.adapter_files import tuning_from
 from backbones.backbone import Backbone
-from backbones.checkpoints import single_file_of
+from backbones.checkpoints import original_of, single_file_of
+from backbones.one_file import configs_text
 from backbones.tuning import Exchanged
 from core.errors import RecipeError
 from training.files import hashes_of
@@ -24,10 +25,7 @@ class FullTraining(Standing):
     """The base's values are kept beside the trained ones, for the comparison with it."""
 
     def __init__(self, backbone: Backbone, saved_as: str) -> None:
-        if backbone.architecture != "stable-diffusion-v1":
-            raise RecipeError(
-                f"train.adapter: full training of {backbone.architecture} cannot be written yet; use lora"
-            )
+        original_of(backbone)  # a family that cannot be written as a whole says so
         self._dtype = DTYPES[saved_as]
         trained: dict[str, nn.Parameter] = dict(backbone.network.named_parameters())
         tuning = Exchanged({parameter: parameter.detach().float().clone() for parameter in trained.values()})
@@ -40,19 +38,25 @@ class FullTraining(Standing):
             parameter.requires_grad_(False)
             parameter.grad = None
 
+    @torch.no_grad()
+    def begin(self, file: Path) -> str:
+        """Of a whole checkpoint; its text encoder must be the base's, because that is what is written again."""
+        tuning = tuning_from(self.backbone, file, 1.0)
+        if not isinstance(tuning, Exchanged) or tuning.words:
+            tuning.remove()
+            raise RecipeError(
+                f"train.start_from: {file} is no whole model with the base's own text encoder; "
+                "where it has its own, name it as `base:` instead"
+            )
+        values = {name: parameter.detach().float().clone() for name, parameter in self._trained.items()}
+        tuning.remove()
+        self.restore(values)
+        return ""
+
     def export(self, folder: Path, metadata: Mapping[str, str]) -> None:
         whole = single_file_of(self.backbone, self._dtype)
-        said = {**metadata, "modelspec.architecture": self.backbone.architecture}
+        said = {**metadata, "modelspec.architecture": self.backbone.architecture, **configs_text(self.backbone)}
         write_tensors(folder / "model.safetensors", whole, {**said, **hashes_of(whole, said)})
-        copy_base(self.backbone.folder, folder / "diffusers")
+        self.backbone.files.write_folder(self.backbone, folder / "diffusers")
         tensors = {name: parameter.detach().to("cpu", self._dtype) for name, parameter in self._trained.items()}
         write_tensors(folder / "diffusers" / "unet" / "diffusion_pytorch_model.safetensors", tensors, {"format": "pt"})
-
-
-def copy_base(base: Path, folder: Path) -> None:
-    """All of a diffusers folder but the U-Net's weights: its parts, and the files that say how they go together."""
-    parts = [path for path in sorted(base.iterdir()) if path.is_dir() and any(path.glob("*config.json"))]
-    for part in parts:
-        left = shutil.ignore_patterns("*.safetensors", "*.bin", "*.index*.json") if part.name == "unet" else None
-        shutil.copytree(part, folder / part.name, ignore=left, dirs_exist_ok=True)
-    shutil.copyfile(base / "model_index.json", folder / "model_index.json")

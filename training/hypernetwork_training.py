@@ -28,6 +28,11 @@ class HypernetworkTraining(Standing):
         }
         super().__init__(backbone, Hypernetwork(backbone.network, self._nets), trained)
 
+    def begin(self, file: Path) -> str:
+        from training.beginning import begin_hypernetwork
+
+        return begin_hypernetwork(self._trained, self._shape, file)
+
     def export(self, folder: Path, metadata: Mapping[str, str]) -> None:
         shape = self._shape
         described: dict[Any, Any] = {

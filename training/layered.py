@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from core.errors import RecipeError
 from training.adapter import Adapter
 
 if TYPE_CHECKING:
@@ -27,6 +26,15 @@ class Layered(Adapter):
     """strength relative to the rank; the rank itself when left out"""
     ranks: dict[str, int] = Field(default={})
     """other ranks by part of the network, such as {mid_block: 4, up_blocks.1: 16}; 0 leaves a part out"""
+    alphas: dict[str, float] = Field(default={})
+    """other alphas by part of the network; elsewhere alpha is to a layer's rank what it is to the usual one"""
+
+    @field_validator("alphas")
+    @classmethod
+    def _above_zero(cls, alphas: dict[str, float]) -> dict[str, float]:
+        if any(alpha <= 0 for alpha in alphas.values()):
+            raise ValueError("an alpha is above 0; to leave a part out, give it rank 0 in `ranks`")
+        return alphas
 
     def layers(self, network: nn.Module) -> dict[str, int]:
         """Path and rank of each layer that it goes on."""
@@ -36,7 +44,10 @@ class Layered(Adapter):
 
     def strength(self, network: nn.Module) -> dict[str, float]:
         """Alpha of each layer: its rank times what the recipe's alpha is to the recipe's rank."""
-        return {path: (self.alpha or self.rank) * rank / self.rank for path, rank in self.layers(network).items()}
+        from training.targets import by_part
+
+        usual = {path: (self.alpha or self.rank) * rank / self.rank for path, rank in self.layers(network).items()}
+        return by_part(usual, self.alphas, "alphas")
 
     def settings(self, network: nn.Module, alpha: str) -> dict[str, Any]:
         """Layers, ranks and strengths as every configuration of peft's takes them; ``alpha`` is its word for that."""
@@ -80,6 +91,9 @@ class LowRank(Layered):
     """what is learned of a layer is kept at or below this norm after each step; 1 is usual, null is no limit"""
     ratio: float = Field(default=1.0, gt=0)
     """LoRA+ (Hayou et al. 2024): the learning rate of B over that of A; 16 is usual there, with a lower rate"""
+    timestep_rank: int | None = Field(default=None, ge=1)
+    """T-LoRA (2025): so many ranks train where all is noise, all of them where there is none; against overfitting. In
+    use every program takes all ranks at all timesteps"""
 
     def attach(self, backbone: Backbone) -> PeftAdapter:
         from peft import LoraConfig
@@ -95,19 +109,16 @@ class LowRank(Layered):
         from training.peft_adapter import Handling, PeftAdapter
         from training.targets import inside
 
-        if len(backbone.text_encoders) != 1:
-            raise RecipeError(
-                f"train.text_encoder: bases with several ({backbone.architecture}) are not trained so yet"
-            )
-        ((name, encoder),) = backbone.text_encoders.items()
         config = LoraConfig(**self.settings(backbone.network, "lora_alpha"), lora_dropout=self.dropout)
-        told = LoraConfig(
-            r=self.rank,
-            lora_alpha=self.alpha or self.rank,
-            lora_dropout=self.dropout,
-            target_modules=inside(encoder, ("CLIPAttention", "CLIPMLP")),
-        )
-        sides = {"unet": (backbone.network, config), name: (encoder, told)}
+        sides = {"unet": (backbone.network, config)}
+        for name, encoder in backbone.text_encoders.items():
+            told = LoraConfig(
+                r=self.rank,
+                lora_alpha=self.alpha or self.rank,
+                lora_dropout=self.dropout,
+                target_modules=inside(encoder, ("CLIPAttention", "CLIPMLP")),
+            )
+            sides[name] = (encoder, told)
         return PeftAdapter(backbone, sides, self.handling(Handling(words_rate=rate, words_steps=steps)))
 
     def handling(self, plain: Handling) -> Handling:
@@ -118,4 +129,5 @@ class LowRank(Layered):
             module_dropout=self.module_dropout,
             max_norm=self.max_norm,
             ratio=self.ratio,
+            timestep_rank=self.timestep_rank,
         )

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from core.block import Block
+from core.errors import RecipeError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from backbones.backbone import Backbone, Conditioning
+    from training.chance import Rows
 
     Loss = Callable[["Batch", torch.Generator], Tensor]
 
@@ -30,6 +32,8 @@ class Batch:
     """(n,) factor on each example's loss: class pictures of prior preservation have theirs here"""
     mask: Tensor | None = None
     """(n, 1, h, w) factor on each place's loss"""
+    rows: Rows | None = None
+    """which of the step's examples these are; none: all of them"""
 
 
 class Objective(Block, family="training.objectives"):
@@ -37,6 +41,17 @@ class Objective(Block, family="training.objectives"):
 
     predicts: ClassVar[str]
     """the ``prediction_type`` of the bases that it is for"""
+
+    def check(self, prediction: str) -> None:
+        """`RecipeError` with the one that fits, where this is not for bases that predict so."""
+        if prediction == self.predicts:
+            return
+        fitting = [kind for kind in Objective.kinds() if Objective.of_kind(kind).predicts == prediction]
+        said = f"set train.objective: {' or '.join(fitting)}" if fitting else "no objective is for such bases yet"
+        raise RecipeError(
+            f"train.objective: {self.kind} is for bases that predict {self.predicts}, this one predicts {prediction}; "
+            f"{said}"
+        )
 
     @abstractmethod
     def build(self, backbone: Backbone) -> Loss:

@@ -16,6 +16,7 @@ from training.adapter import Group
 from training.files import Parts, write_diffusers, write_kohya, write_peft
 from training.parts import NAME, drop_out, hold_down, parts_of
 from training.standing import Standing
+from training.timestep_rank import Clock, fewer_in_noise
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Handling:
     module_dropout: float = 0.0
     max_norm: float | None = None
     ratio: float = 1.0
+    timestep_rank: int | None = None
     words_rate: float = 1.0
     """the text encoder's learning rate over the optimizer's"""
     words_steps: int = 0
@@ -82,6 +84,12 @@ class PeftAdapter(Standing):
         super().__init__(backbone, tuning, trained)
         for layer in self._layers:
             drop_out(layer, handling.rank_dropout, handling.module_dropout)
+        self._clock = None
+        if handling.timestep_rank is not None:
+            self._clock = Clock(backbone.network, backbone.timesteps)
+            for path, layer in backbone.network.named_modules():
+                if path.endswith(f".lora_A.{NAME}"):
+                    fewer_in_noise(layer, handling.timestep_rank, self._clock)
 
     @property
     def groups(self) -> list[Group]:
@@ -93,6 +101,11 @@ class PeftAdapter(Standing):
             rates.setdefault(rate, []).append(parameter)
         return [Group(parameters, rate) for rate, parameters in rates.items()]
 
+    def detach(self) -> None:
+        super().detach()
+        if self._clock is not None:
+            self._clock.remove()
+
     def conditioning(self, captions: Sequence[str], cached: Conditioning, step: int) -> Conditioning:
         encoders = [module for side, (module, _) in self.sides.items() if side != "unet"]
         if not encoders:
@@ -103,7 +116,7 @@ class PeftAdapter(Standing):
             states = self.backbone.text_states(captions)
         for encoder in encoders:
             encoder.eval()
-        return states
+        return {**cached, **states}
 
     @torch.no_grad()
     def after_step(self) -> None:
@@ -120,9 +133,22 @@ class PeftAdapter(Standing):
             for side, (module, _) in self.sides.items()
         }
 
+    def begin(self, file: Path) -> str:
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
+        from training.beginning import begin_layers
+
+        mine = {
+            f"{side}.{path}" if side == "unet" else f"{side}.text_model.{path.removeprefix('text_model.')}": layer
+            for side, (module, _) in self.sides.items()
+            for path, layer in module.named_modules()
+            if isinstance(layer, BaseTunerLayer)
+        }
+        return begin_layers(mine, file)
+
     def export(self, folder: Path, metadata: Mapping[str, str]) -> None:
         layers = self.layers()
-        write_kohya(folder / "kohya.safetensors", layers, metadata)
+        write_kohya(folder / "kohya.safetensors", layers, metadata, self.backbone.layer_name)
         if all("lora_up.weight" in parts for parts in layers["unet"].values()):
             write_diffusers(folder / "pytorch_lora_weights.safetensors", layers, metadata)
         else:

@@ -65,7 +65,12 @@ class Rotations(Standing):
         self._constraint = constraint
         super().__init__(backbone, Turned(layers, blocks, constraint), blocks)
 
+    def begin(self, file: Path) -> str:
+        from training.beginning import begin_rotations
+
+        return begin_rotations(self._trained, self._constraint, file)
+
     def export(self, folder: Path, metadata: Mapping[str, str]) -> None:
         alpha = torch.tensor(self._constraint)
         layers = {path: {"oft_blocks": blocks.detach().cpu(), "alpha": alpha} for path, blocks in self._trained.items()}
-        write_kohya(folder / "kohya.safetensors", {"unet": layers}, metadata)
+        write_kohya(folder / "kohya.safetensors", {"unet": layers}, metadata, self.backbone.layer_name)

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Collection, Mapping
+from typing import TypeVar
 
 from torch import nn
 
 from core.errors import RecipeError
 
+N = TypeVar("N", int, float)
 TRANSFORMERS = ("Transformer2DModel",)
 CONVOLUTIONS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
 """class names of the blocks that kohya's default leaves out"""
@@ -28,18 +30,21 @@ def ranked(layers: Mapping[str, int], ranks: Mapping[str, int]) -> dict[str, int
 
     The longest name that a layer's path begins with counts.
     """
-    for name in ranks:
-        if not any(begins(path, name) for path in layers):
-            known = sorted({".".join(path.split(".")[: 1 if path.startswith("mid") else 2]) for path in layers})
-            raise RecipeError(f"train.adapter.ranks: no layer is in {name!r}; its parts are {', '.join(known)}")
-    longest = sorted(ranks, key=len, reverse=True)
-    chosen = {
-        path: next((ranks[name] for name in longest if begins(path, name)), rank) for path, rank in layers.items()
-    }
+    chosen = by_part(layers, ranks, "ranks")
     left = {path: rank for path, rank in chosen.items() if rank > 0}
     if not left:
         raise RecipeError("train.adapter.ranks: every layer is left out; give at least one part a rank above 0")
     return left
+
+
+def by_part(layers: Mapping[str, N], parts: Mapping[str, N], key: str) -> dict[str, N]:
+    """The layers' values, after those of ``parts`` were heeded; ``key`` is their name in the recipe."""
+    for name in parts:
+        if not any(begins(path, name) for path in layers):
+            known = sorted({".".join(path.split(".")[: 1 if path.startswith("mid") else 2]) for path in layers})
+            raise RecipeError(f"train.adapter.{key}: no layer is in {name!r}; its parts are {', '.join(known)}")
+    longest = sorted(parts, key=len, reverse=True)
+    return {path: next((parts[name] for name in longest if begins(path, name)), own) for path, own in layers.items()}
 
 
 def begins(path: str, name: str) -> bool:

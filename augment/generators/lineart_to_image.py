@@ -26,7 +26,9 @@ def without_kind(value: object) -> object:
 
 
 class LineartToImage(Painter):
-    """Shapes stay where they are, colours and texture follow the caption. A picture without lines is refused."""
+    """Shapes stay where they are, colours and texture follow the caption. Lines are looked for in the base's own size,
+    as ControlNets are trained. A picture without lines is refused.
+    """
 
     controlnet: str
     """a diffusers folder with a ControlNet for line art, of the base's architecture (config.json, safetensors)"""
@@ -34,6 +36,8 @@ class LineartToImage(Painter):
     """how the lines are found: the keys of the generator `lineart`, such as `{detector: canny}`"""
     scale: float = Field(1.0, ge=0, le=2)
     """how much the lines count: 0 leaves them out, 1 is as the ControlNet was trained"""
+
+    version = 2
 
     @cached_property
     def material(self) -> str:
@@ -49,16 +53,16 @@ class LineartToImage(Painter):
         from backbones.encoding import fit
         from backbones.redrawing import native_size
 
-        drawing = self.lines.drawing(image, int(rng.integers(2**32)))
+        height, width = image.shape[:2]
+        fitted = fit(image, *native_size(self.model, width, height))
+        drawing = self.lines.drawing(fitted, int(rng.integers(2**32)))
         seed = int(rng.integers(2**63))
         drawn = {**drawing.drawn, "scale": self.scale, **self.sampled(seed)}
         if drawing.refused is not None:
             return Made(drawing.pixels, drawn, drawing.refused)
-        height, width = image.shape[:2]
-        guide = fit(255 - drawing.pixels, *native_size(self.model, width, height))  # light on dark, as they are trained
         (pixels,) = models.control(self.controlnet).draw(
             self.model,
-            [guide],
+            [255 - drawing.pixels],  # light on dark, as they are trained
             [caption],
             [seed],
             scale=self.scale,

@@ -8,8 +8,9 @@ from pydantic import AfterValidator, Field
 
 from augment.library import functional
 from augment.maker import Made
+from augment.palette import colours
 from augment.transform import Transform
-from augment.wording import without_colours
+from augment.wording import with_tag, without_colours
 from core.pixels import Pixels
 from core.record import Value
 
@@ -26,6 +27,8 @@ Span = Annotated[tuple[float, float], AfterValidator(_ordered)]
 DRAWN = ("saturation", "hue", "low_red", "low_green", "low_blue", "high_red", "high_green", "high_blue")
 STRAIGHT = np.array([[1 / 3], [2 / 3]])
 """heights of a tone curve's two control points at which it is a straight line"""
+PALE = 0.3
+"""factor of saturation below which words for colours are no longer true"""
 
 
 class ColorSkew(Transform):
@@ -41,7 +44,8 @@ class ColorSkew(Transform):
     hue: Annotated[Span, Field(description="degrees, 0 is unchanged")] = (-12.0, 12.0)
     channels: float = Field(0.06, ge=0, le=0.3)
     names_survive: float = Field(20.0, ge=0)
-    """degrees of hue up to which "red" is still red, and the caption keeps its words for colours"""
+    """degrees of hue up to which "red" is still red, and the caption keeps its words for colours; beyond, or where the
+    saturation is below 0.3, it gets those that are true of the pixels, or "monochrome" """
 
     def model_post_init(self, _: object) -> None:
         """Refuse what would turn colours inside out."""
@@ -60,9 +64,21 @@ class ColorSkew(Transform):
         changed = pixel.adjust_hue_torchvision(changed, hue / 360)
         shadows, lights = (pulled + STRAIGHT).clip(0, 1)
         changed = pixel.move_tone_curve(changed, shadows, lights)
-        return Made(changed, dict(zip(DRAWN, (saturation, hue, *pulled.ravel().tolist()), strict=True)))
+        drawn: dict[str, Value] = dict(zip(DRAWN, (saturation, hue, *pulled.ravel().tolist()), strict=True))
+        if self._renames(drawn):
+            seen = colours(changed)
+            if seen != []:
+                drawn["colours"] = "monochrome" if seen is None else " and ".join(seen)
+        return Made(changed, drawn)
+
+    def _renames(self, drawn: Mapping[str, Value]) -> bool:
+        hue, saturation = drawn["hue"], drawn.get("saturation", 1.0)
+        assert isinstance(hue, float)
+        assert isinstance(saturation, float)
+        return abs(hue) > self.names_survive or saturation < PALE
 
     def caption(self, text: str, drawn: Mapping[str, Value]) -> str:
-        hue = drawn["hue"]
-        assert isinstance(hue, float)
-        return without_colours(text) if abs(hue) > self.names_survive else text
+        if not self._renames(drawn):
+            return text
+        left, seen = without_colours(text), str(drawn.get("colours", ""))
+        return with_tag(left, seen) if seen == "monochrome" or (seen and left != text) else left

@@ -10,9 +10,10 @@ from pydantic import Field
 from augment import models
 from augment.library import functional
 from augment.maker import Made
-from augment.relevance import best_place, detail, subject
+from augment.relevance import LOOK, best_place, detail, subject
 from augment.transform import Transform
 from augment.wording import detail_of
+from core.hashing import digest
 from core.pixels import Pixels
 from core.record import Record, Value
 
@@ -23,7 +24,7 @@ class Crop(Transform):
     where: Literal["center", "random", "multi", "detail", "subject"] = "random"
     """``center``: around the centre; ``random``: anywhere, each place as likely; ``multi``: the smallest, the middle or
     the largest size, in a corner, at the middle of a side, or in the centre; ``detail``: where brightness changes the
-    most; ``subject``: where CLIP finds what the caption says"""
+    most; ``subject``: the part that to CLIP fits the caption and stands for the whole picture the most"""
     size: tuple[float, float] = (0.6, 0.85)
     """share of each side that is kept: a number between the two ends is drawn, each as likely"""
     smallest: int = Field(32, ge=1)
@@ -46,7 +47,7 @@ class Crop(Transform):
             return ""
         from backbones.clip_files import fingerprint_of
 
-        return fingerprint_of(self.clip)
+        return digest(fingerprint_of(self.clip), LOOK)
 
     def check(self) -> None:
         assert self.material is not None  # a missing CLIP is told
@@ -73,9 +74,10 @@ class Crop(Transform):
             right, down = map(float, rng.random(2)) if self.where == "random" else (0.5, 0.5)
         wide, tall = (min(side, max(self.smallest, round(side * share))) for side in (width, height))
         x, y = round((width - wide) * right), round((height - tall) * down)
-        if self.where in ("detail", "subject"):
-            counts = detail(image) if self.where == "detail" else subject(image, caption, models.clip(self.clip))
-            x, y = best_place(counts, width, height, wide, tall)
+        if self.where == "detail":
+            x, y = best_place(detail(image), width, height, wide, tall)
+        if self.where == "subject":
+            x, y = subject(image, caption, models.clip(self.clip), wide, tall)
         part = np.ascontiguousarray(functional("crops").crop(image, x, y, x + wide, y + tall))
         area = wide * tall / (width * height)
         return Made(part, {"x": x, "y": y, "width": wide, "height": tall, "area": area, "where": self.where})

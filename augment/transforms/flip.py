@@ -1,4 +1,4 @@
-"""Mirror left and right. Not for text, nor for captions that say left or right."""
+"""Mirror left and right. Not for text, captions that say left or right, nor things that have a side of their own."""
 
 import re
 
@@ -10,17 +10,27 @@ from augment.transform import Transform
 from core.pixels import Pixels
 from core.record import Record
 
-SIDED = re.compile(
-    r"\b(left|right|clockwise|counter-?clockwise|anti-?clockwise|east|west|text|word|words|letter|letters|number|numbers"
-    r"|digit|digits|numeral|writing|written|handwriting|lettering|alphabet|logo|sign|signs|flag|flags|map|clock|watch"
-    r"|calendar|book|books|newspaper|keyboard|label|button|abc|abcd)\b|\d",
-    re.I,
-)
-"""what is wrong, or another thing, in a mirror"""
+SIDES = "left right clockwise counter-?clockwise anti-?clockwise east west eastern western"
+WRITING = """
+text word words letter letters number numbers digit digits numeral writing written handwriting handwritten lettering
+alphabet abc abcd logo sign signs signature watermark label button caption subtitles graffiti poster placard banner
+calendar book books newspaper magazine keyboard typewriter receipt ticket stamp passport menu barcode scoreboard
+banknote banknotes money dollar euro pound yen coin coins credit.card identification.card license.plate number.plate
+ambulance taxi police.car question.mark percent
+"""
+OWN_SIDE = """
+flag flags map maps globe earth clock clocks watch compass crescent half.moon quarter.moon treble.clef bass.clef
+musical.note musical.notes guitar guitars violin violins cello saxophone piano pianos scissors screw steering.wheel
+dashboard salute saluting handshake
+"""
+SIDED = re.compile(rf"\b(?:{'|'.join(f'{SIDES} {WRITING} {OWN_SIDE}'.split())})\b|\d", re.I)
+"""what is wrong, or another thing, in a mirror; a dot stands for the space within a name"""
 
 
 class Flip(Transform):
-    """Every suitable picture once; ``unless`` adds words to those that keep a picture from being mirrored."""
+    """Every suitable picture once. ``unless`` adds words to those that keep a picture from being mirrored: name there
+    what has a side of its own in your pictures, such as a person whose parting or mole should stay where it is.
+    """
 
     unless: tuple[str, ...] = ()
 

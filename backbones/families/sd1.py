@@ -1,59 +1,40 @@
-"""Stable Diffusion 1.x, any size: a diffusers folder with one CLIP text encoder and epsilon prediction."""
+"""Stable Diffusion 1.x, any size: one CLIP text encoder, convolutions around attention; nearly all predict noise."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from backbones.family import Family, Precision
-from backbones.folder import check_part, read_json
-from core.errors import MissingBase
+from backbones.family import Precision
+from backbones.files import Files
+from backbones.original import Original, Tower
+from backbones.stable_family import StableFamily
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
 
 
-class StableDiffusion1(Family):
+class StableDiffusion1(StableFamily):
     """The base that comes along, SD 1.4, 1.5 and what was fine-tuned from them."""
 
-    @classmethod
-    def recognises(cls, folder: Path) -> bool:
-        index = read_json(folder / "model_index.json", needed_for="knowing the base's family")
-        if "text_encoder_2" in index or "unet" not in index or "text_encoder" not in index:
-            return False
-        # SD 2.x is the same pipeline class; its U-Net has linear projections where 1.x has 1x1 convolutions
-        return not read_json(folder / "unet" / "config.json", needed_for="the U-Net").get(
-            "use_linear_projection", False
-        )
+    original: ClassVar[Original] = Original(
+        pipeline="StableDiffusionPipeline",
+        towers={"text_encoder": Tower("cond_stage_model.transformer.text_model.")},
+        heads=8,
+        scaling_factor=0.18215,
+        sample_size=64,
+    )
 
-    def check(self) -> None:
-        """`MissingBase` unless every part is there and whole, and the model predicts epsilon."""
-        folder = Path(self.path)
-        check_part(folder, "scheduler", ["scheduler_config.json"])
-        prediction = read_json(folder / "scheduler" / "scheduler_config.json", needed_for="the noise schedule").get(
-            "prediction_type", "epsilon"
-        )
-        if prediction != "epsilon":
-            raise MissingBase(
-                f"{folder} predicts {prediction} (scheduler/scheduler_config.json); family sd1 is for epsilon models, "
-                "as SD 1.x are. If the file is wrong, set its prediction_type to epsilon"
-            )
-        fast = (folder / "tokenizer" / "tokenizer.json").is_file()
-        check_part(folder, "tokenizer", ["tokenizer.json"] if fast else ["vocab.json", "merges.txt"])
-        for part in ("text_encoder", "vae", "unet"):
-            check_part(folder, part, ["config.json"], weights=True)
+    @classmethod
+    def recognises(cls, files: Files) -> bool:
+        # SD 2.x is the same pipeline class; its U-Net has linear projections where 1.x has 1x1 convolutions
+        return cls.one_encoder(files) and not files.config("unet").get("use_linear_projection", False)
 
     def load(self, *, device: str = "cpu", precision: Precision = "fp32") -> Backbone:
-        self.check()
-        from backbones.quiet import offline_and_quiet
-
-        offline_and_quiet()
+        self.prepare()
         from backbones.stable_diffusion import StableDiffusion
 
-        return StableDiffusion(
-            Path(self.path),
-            device=device,
-            precision=precision,
-            architecture="stable-diffusion-v1",
-            kohya_version="sd_v1",
-        )
+        names = {
+            "epsilon": ("stable-diffusion-v1", "sd_v1"),
+            "v_prediction": ("stable-diffusion-v1", "sd_v1_v"),
+        }
+        return StableDiffusion(self.files, self.original, names, device=device, precision=precision)

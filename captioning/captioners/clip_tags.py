@@ -32,7 +32,7 @@ Ranked = list[tuple[int, float]]
 
 class ClipTags(Captioner):
     """``template`` may use each facet by its name, ``{tags}`` for all others, and ``{trigger}``, ``{class_word}``,
-    ``{name}``, ``{folder}``; see `captioning.filling`. Nothing is embedded twice: vectors stay in the store's cache.
+    ``{name}``, ``{folder}``; see docs/captions.md. Nothing is embedded twice: vectors stay in the store's cache.
     """
 
     trigger: str = ""

@@ -8,7 +8,7 @@ from core.hashing import digest
 
 
 class Template(Captioner):
-    """``template`` may use ``{trigger}``, ``{class_word}``, ``{name}`` and ``{folder}``; see `captioning.filling`."""
+    """``template`` may use ``{trigger}``, ``{class_word}``, ``{name}`` and ``{folder}``; see docs/captions.md."""
 
     trigger: str = ""
     class_word: str = ""

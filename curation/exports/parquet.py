@@ -15,7 +15,7 @@ from curation.exports.imagefolder import SPLITS
 
 ROWS = 100
 """in a row group: what is read at once"""
-STRINGS = ("text", "name", "split", "group", "source", "sha256")
+STRINGS = ("text", "name", "split", "group", "source", "sha256", "licence")
 FEATURES = {
     "image": {"_type": "Image"},
     "tags": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"},
@@ -50,7 +50,7 @@ def schema() -> Any:
     """The columns of a file."""
     import pyarrow as pa
 
-    order = ("image", "text", "name", "tags", "weight", "split", "group", "source", "sha256")
+    order = ("image", "text", "name", "tags", "weight", "split", "group", "source", "sha256", "licence")
     kinds = {
         "image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
         "tags": pa.list_(pa.string()),

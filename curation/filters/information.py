@@ -5,7 +5,7 @@ from pydantic import Field
 
 from core.record import Reason
 from curation.filter import Batch, Filter
-from curation.view import SMALL, View, percentile
+from curation.view import SMALL, View
 
 STEPS = (289, 17, 1)
 """what makes one number of three bins"""
@@ -28,10 +28,9 @@ class Information(Filter):
             None, None, 2 if min(view.small.shape[:2]) >= SMALL else 1
         )  # enough to tell, in a third of the time
         colours = np.zeros(view.channels[0][few, few].shape, np.uint16)
-        for channel, step in zip((np.ascontiguousarray(one[few, few]) for one in view.channels), STEPS, strict=True):
-            ground = percentile(channel, 0.5)  # bins are centred on it, so that noise about it stays in one
-            bins = (np.arange(256) - ground + 272) >> 5  # 0 to 16
-            colours += np.take((bins * step).astype(np.uint16), channel)
+        for channel, ground, step in zip(view.channels, view.medians, STEPS, strict=True):
+            bins = (np.arange(256) - ground + 272) >> 5  # 0 to 16; centred, so that noise about the ground stays in one
+            colours += np.take((bins * step).astype(np.uint16), channel[few, few])
         counts = np.bincount(colours.ravel())
         share = counts[counts > 0] / colours.size
         return {"information": max(0.0, float(-(share * np.log2(share)).sum()))}

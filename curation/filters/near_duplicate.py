@@ -1,6 +1,7 @@
 """Keep one of each set of (nearly) equal pictures; which one is a rule."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,7 +11,7 @@ from core.record import Reason, Record
 from curation.duplicates import MOST_BITS, Alike, check_clip_is_used, near_duplicates, shadowed
 from curation.filter import Batch, Filter
 from curation.filters.sharpness import sharpness
-from curation.view import SMALL, View
+from curation.view import SMALL, View, shorter_side
 
 
 class NearDuplicate(Filter):
@@ -58,18 +59,20 @@ class NearDuplicate(Filter):
         for record in (batch.records[at] for at in ranked(batch.records, self.keep)):
             same = best.setdefault(record.sha256, record)
             if same is not record:
-                refused[record.id] = Reason("duplicate", f"the same file as {same.name}")
+                refused[record.id] = Reason("duplicate", f"the same file as {same.name} ({same.id})")
         records = list(best.values())  # still the one to keep first
         alike = Alike(self.radius, self.difference, self.mirrored, self.embedding, self.clip)
         pairs = near_duplicates(records, alike, batch.read, batch.cache)
         for at, kept in shadowed(range(len(records)), pairs).items():
-            words = f"nearly the same as {records[kept].name}, which is kept ({self.keep})"
+            words = f"nearly the same as {records[kept].name} ({records[kept].id}), which is kept ({self.keep})"
             refused[records[at].id] = Reason("near_duplicate", words)
         return refused
 
 
 def ranked(records: Sequence[Record], keep: str) -> list[int]:
     """Positions, the one to keep first; what is equal by the rule goes by size, then by name.
+
+    By the name without its ending: "cat.png" stays before "cat-copy.png" and "cat (1).png".
 
     Regularisation and derived pictures come last whatever the rule, so that none takes a training picture's place.
     """
@@ -82,7 +85,16 @@ def ranked(records: Sequence[Record], keep: str) -> list[int]:
             "newest": r.mtime_ns,
             "best_captioned": r.quality.get("caption_words", 0.0),
         }[keep]
-        return (never_held_out(r.tags), -rule, -r.width * r.height, -r.size, r.source, r.name, r.id)
+        return (
+            never_held_out(r.tags),
+            -rule,
+            -r.width * r.height,
+            -r.size,
+            r.source,
+            PurePath(r.name).stem,
+            r.name,
+            r.id,
+        )
 
     return sorted(range(len(records)), key=rank)
 
@@ -92,5 +104,5 @@ def detail(record: Record) -> float:
 
     Sharpness was measured on a reduced copy, where a small picture's edges are as steep as a large one's.
     """
-    shorter = min(record.width, record.height)
-    return min(float(SMALL), record.quality.get("sharpness", 0.0) * (shorter // max(1, shorter // SMALL)))
+    there = record.quality.get("sharpness", 0.0) * shorter_side(min(record.width, record.height))
+    return min(float(SMALL), there)

@@ -7,9 +7,10 @@ from pydantic import Field
 from curation.archives import ENDINGS, Limits
 from curation.archives import Archive as Opened
 from curation.members import from_archives, pictures_of
-from curation.patterns import is_pattern
+from curation.patterns import is_pattern, matching
 from curation.places import Place
-from curation.source import Found, Source, of_path
+from curation.source import Found, Source, of_path, root_of
+from curation.walking import is_there
 
 
 class Archive(Source):
@@ -35,8 +36,16 @@ class Archive(Source):
         return of_path(self.label, self.path, *ENDINGS)
 
     @property
+    def root(self) -> str:
+        return root_of(self.label, self.path, "!/")
+
+    @property
     def waits(self) -> int:
         return 0 if Place.of(self.path).is_local else 8
+
+    def check(self) -> None:
+        if not any(map(is_there, matching(self.path))):  # to list a tar archive is to read all of it
+            super().check()
 
     def pictures(self) -> Iterator[Found]:
         limits = Limits(self.max_members, self.max_bytes, self.max_ratio)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from curation.places import Place
 from curation.source import Found, Source
-from curation.walking import pictures_below
+from curation.walking import is_there, pictures_below, printable
 
 
 class Folder(Source):
@@ -23,6 +23,10 @@ class Folder(Source):
         return self.label or self.place.name or "root"
 
     @property
+    def root(self) -> str:
+        return "" if self.label else printable(f"{self.place.uri.rstrip('/')}/")
+
+    @property
     def place(self) -> Place:
         """Where it stands."""
         return Place.of(self.path)
@@ -30,6 +34,10 @@ class Folder(Source):
     @property
     def waits(self) -> int:
         return 0 if self.place.is_local else 8
+
+    def check(self) -> None:
+        if self.place.is_local or not is_there(self.place):  # all that is behind a URL is listed at once
+            super().check()
 
     def pictures(self) -> Iterator[Found]:
         return pictures_below(self.place)

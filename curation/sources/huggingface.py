@@ -8,7 +8,7 @@ from curation.image_folders import names_below, parquet_files, pictures_with_met
 from curation.parquet_pictures import pictures_in
 from curation.patterns import is_pattern, matching
 from curation.places import Place, Stat
-from curation.source import Found, Refused, Source, failing, of_path
+from curation.source import Found, Refused, Source, failing, of_path, root_of
 
 
 class Huggingface(Source):
@@ -34,6 +34,10 @@ class Huggingface(Source):
     @property
     def name(self) -> str:
         return of_path(self.label, self.path, ".parquet")
+
+    @property
+    def root(self) -> str:
+        return root_of(self.label, self.path, "")
 
     @property
     def waits(self) -> int:

@@ -11,7 +11,7 @@ from curation.kohya_folders import parts_below
 from curation.kohya_pictures import Part, in_folder, named_in_metadata, told
 from curation.places import Place, is_url
 from curation.source import Found, Source, of_path
-from curation.walking import is_there
+from curation.walking import is_there, printable
 
 CONFIGS = (".toml", ".json")
 
@@ -42,6 +42,12 @@ class Kohya(Source):
     @property
     def name(self) -> str:
         return of_path(self.label, self.path, *CONFIGS)
+
+    @property
+    def root(self) -> str:
+        if self.label or self.place.name.lower().endswith(CONFIGS):  # its pictures lie anywhere
+            return ""
+        return printable(f"{self.place.uri.rstrip('/')}/")
 
     @property
     def place(self) -> Place:

@@ -9,6 +9,7 @@ from pydantic import Field
 from core.errors import SourceError
 from curation.downloads import Downloads
 from curation.places import Place, is_url, is_web
+from curation.sidecars import LICENCE, licence_of
 from curation.source import Found, Refused, Source, failing
 from curation.tables import CAPTION, Table, words_of
 
@@ -65,8 +66,12 @@ class UrlList(Source):
             self.retries + 1, self.seconds, self.max_bytes, self.pause, frozenset(self.heed), self.at_once
         )
         found: dict[str, Found] = {}
-        for address, words in table.rows(url, caption) if caption else ((*row, "") for row in table.rows(url)):
-            picture = asked_for(str(address or "").strip(), words_of(words), downloads)
+        licence = table.column("", LICENCE, "")
+        told = [one for one in (caption, licence) if one]
+        for address, *values in table.rows(url, *told):
+            row = dict(zip(told, values, strict=True))
+            picture = asked_for(str(address or "").strip(), words_of(row.get(caption)), downloads)
+            picture = replace(picture, licence=licence_of(row.get(licence)))
             known = found.get(picture.name)
             if known is None:
                 found[picture.name] = picture

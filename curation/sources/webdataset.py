@@ -8,9 +8,11 @@ from pydantic import Field
 from curation.archives import ENDINGS, Archive, Limits, Member
 from curation.exported import Said, said_in
 from curation.members import as_found, from_archives, in_reading_order, meant, text_of
+from curation.patterns import matching
 from curation.places import Place
-from curation.sidecars import caption_beside, tidy
-from curation.source import Found, Source, of_path
+from curation.sidecars import Beside, said_beside, tidy
+from curation.source import Found, Source, of_path, root_of
+from curation.walking import is_there
 
 
 class Webdataset(Source):
@@ -38,8 +40,16 @@ class Webdataset(Source):
         return of_path(self.label, self.path, *ENDINGS)
 
     @property
+    def root(self) -> str:
+        return root_of(self.label, self.path, "!/")
+
+    @property
     def waits(self) -> int:
         return 0 if Place.of(self.path).is_local else 8
+
+    def check(self) -> None:
+        if not any(map(is_there, matching(self.path))):  # to list a shard is to read all of it
+            super().check()
 
     def pictures(self) -> Iterator[Found]:
         return from_archives(self.path, Limits(self.max_members, self.max_bytes, self.max_ratio), self.of_shard)
@@ -52,32 +62,32 @@ class Webdataset(Source):
         for one in in_reading_order(archive):
             member = meant(archive, one)
             if member is not None:
-                caption, tags, note = self.said_of(archive, place, there, member)
-                found = as_found(archive, place, member, f"{shard}/{member.name}", caption, tags, note)
+                beside, tags = self.said_of(archive, place, there, member)
+                found = as_found(archive, place, member, f"{shard}/{member.name}", beside, tags)
                 said = exported(archive, there, member) if ours is not False else None
                 ours = said is not None if ours is None else ours
                 yield found if said is None else said.of_picture(found)
 
     def said_of(
         self, archive: Archive, place: Place, there: dict[str, Member], member: Member
-    ) -> tuple[str, tuple[str, ...], str]:
-        """Caption, tags and a note from the members of the same key."""
+    ) -> tuple[Beside, tuple[str, ...]]:
+        """What the members of the same key say, and tags."""
         read = partial(text_of, archive, there)
         key = key_of(member.name)
-        caption, note = caption_beside(member.name, read, lambda name: f"{place.uri}!/{name}")
-        if not caption and not note:  # of 1.left.jpg it may stand in 1.txt
-            caption, note = caption_beside(f"{key}.x", read, lambda name: f"{place.uri}!/{name}")
+        said = said_beside(member.name, read, lambda name: f"{place.uri}!/{name}")
+        if said == Beside():  # of 1.left.jpg it may stand in 1.txt
+            said = said_beside(f"{key}.x", read, lambda name: f"{place.uri}!/{name}")
         try:
             word = tidy(read(f"{key}.cls").decode(errors="replace"))
         except OSError:
-            return caption, (), note
+            return said, ()
         if not word.isdecimal():
-            return caption, (word,) if word else (), note
+            return said, (word,) if word else ()
         if int(word) < len(self.classes):
-            return caption, (self.classes[int(word)],), note
-        if self.classes:
-            note = note or f"{place.uri}!/{key}.cls says class {word}; `classes` names {len(self.classes)}"
-        return caption, (), note
+            return said, (self.classes[int(word)],)
+        if self.classes and not said.note:
+            said = said._replace(note=f"{place.uri}!/{key}.cls says class {word}; `classes` names {len(self.classes)}")
+        return said, ()
 
 
 def exported(archive: Archive, there: dict[str, Member], member: Member) -> Said | None:

@@ -1,20 +1,24 @@
 """Make the pocket base: ``python -m scripts.pocket`` does all stages; name some to do only those.
 
-Every stage goes on where it stopped. Without a GPU the default budgets come to about three hours.
+Every stage goes on where it stopped. Without a GPU the default budgets come to about three hours. Two stages are done
+only if they are named: ``control`` trains a ControlNet for line art on the base that is there, into WORK/control, and
+``follows`` measures whether drawings follow the lines.
 """
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from scripts.pocket import card, clip, evaluate, export, reading, tokenizer, unet, vae
+from core.errors import VelaturaError
+from scripts.pocket import card, clip, control, evaluate, export, follows, reading, tokenizer, unet, vae
 from scripts.pocket.data import Data
 from scripts.pocket.training import Budget
 
-MINUTES = {"clip": 75.0, "vae": 20.0, "unet": 80.0}
+MINUTES = {"clip": 75.0, "vae": 20.0, "unet": 80.0, "control": 15.0}
 
 
 def main() -> None:
@@ -23,7 +27,8 @@ def main() -> None:
         prog="python -m scripts.pocket", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     stages = ("data", "tokenizer", "clip", "vae", "unet", "export", "evaluate", "card", "reading")
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(stages))
+    extra = ("control", "follows")
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join((*stages, *extra)))
     parser.add_argument("--minutes", type=float, help="budget of a training stage, all its runs together")
     parser.add_argument("--steps", type=int, help="the same in optimizer steps")
     processes = 1 if torch.cuda.is_available() else min(2, os.cpu_count() or 1)
@@ -31,8 +36,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/pocket"), help="packages, caches, training states")
     parser.add_argument("--out", type=Path, default=Path("backbones/pocket"), help="where the base goes")
     given = parser.parse_args()
-    if unknown := set(given.stages) - set(stages):
-        parser.error(f"no stage {', '.join(sorted(unknown))}; known: {', '.join(stages)}")
+    if unknown := set(given.stages) - {*stages, *extra}:
+        parser.error(f"no stage {', '.join(sorted(unknown))}; known: {', '.join((*stages, *extra))}")
     data = Data(given.work)
 
     def budget(stage: str) -> Budget:
@@ -48,10 +53,15 @@ def main() -> None:
         "export": lambda: export.export(data, given.out),
         "evaluate": lambda: evaluate.evaluate(data, given.out),
         "card": lambda: card.card(data, given.out),
+        "control": lambda: control.make(data, given.out, budget("control")),
+        "follows": lambda: follows.follows(data, given.out, given.work / "control"),
         "reading": lambda: reading.grids(given.out, given.work / "reading"),
     }
     for stage in given.stages or stages:
-        stage_of[stage]()
+        try:
+            stage_of[stage]()
+        except VelaturaError as error:
+            sys.exit(str(error))
 
 
 main()

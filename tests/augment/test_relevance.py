@@ -39,6 +39,15 @@ def test_a_crop_around_the_subject_goes_where_the_caption_is_true(heart_left: bo
     assert corner(image, "a blue ball") == ball
 
 
+def test_without_a_caption_the_part_that_stands_for_the_whole_is_cut_out() -> None:
+    image = np.full((128, 192, 3), 255, np.uint8)
+    image[64:, 96:] = heart_and_ball(heart_left=False)[64:, 96:]
+    drawn = Crop(where="subject", size=(0.5, 0.5)).apply_to(image, "", generator(1)).drawn
+    x, y = int(drawn["x"] or 0), int(drawn["y"] or 0)
+    assert x <= 154 < x + 96
+    assert y <= 93 < y + 64
+
+
 def test_a_crop_around_the_most_detailed_region_holds_the_texture() -> None:
     image = np.full((120, 200, 3), 230, np.uint8)
     image[10:14, :] = 0  # one hard line does not outweigh it

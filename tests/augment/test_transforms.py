@@ -208,6 +208,10 @@ def test_a_picture_too_small_to_be_cut_is_left_alone() -> None:
         "route 66",
         "the letter b",
         "a wrist watch",
+        "a crescent moon over the sea",
+        "a woman with two Guitars",
+        "a police car",
+        "an identification card",
     ],
 )
 def test_what_is_wrong_in_a_mirror_is_not_flipped(caption: str) -> None:
@@ -216,7 +220,14 @@ def test_what_is_wrong_in_a_mirror_is_not_flipped(caption: str) -> None:
 
 def test_flip_mirrors_and_minds_the_users_words() -> None:
     np.testing.assert_array_equal(Flip().apply(a_picture(), generator(1)).pixels, a_picture()[:, ::-1])
-    assert Flip().suits(a_record(), "a bright bird, leftover food")
+    for fine in (
+        "a bright bird, leftover food",
+        "a full moon",
+        "a northern lake",
+        "a car, police officers",
+        "an earthworm",
+    ):
+        assert Flip().suits(a_record(), fine), fine
     assert not Flip(unless=("my dog",)).suits(a_record(), "om style, My Dog in a garden")
 
 

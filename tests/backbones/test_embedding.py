@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,23 @@ def test_a_picture_has_the_same_vector_whoever_is_beside_it(clip: Clip) -> None:
     for some in ([36], [5, 4, 3], list(range(20, 37))):
         part = Embedder.of(clip, Memory()).pictures([records[at] for at in some], read)
         np.testing.assert_array_equal(part, whole[some])
+
+
+def test_a_reader_that_can_is_asked_for_whole_batches(clip: Clip) -> None:
+    asked: list[int] = []
+
+    class Together:
+        def __call__(self, one: Record) -> Pixels:
+            raise AssertionError("one by one takes five times as long")
+
+        def several(self, some: list[Record]) -> Iterator[Pixels]:
+            asked.append(len(some))
+            return map(read, some)
+
+    records = [record(seed) for seed in range(37)]
+    made = Embedder.of(clip, Memory()).pictures(records, Together())
+    assert sorted(asked) == [5, 16, 16]
+    np.testing.assert_array_equal(made, Embedder.of(clip, Memory()).pictures(records, read))
 
 
 def test_each_content_is_read_once_and_stands_wherever_it_is_asked_for(clip: Clip) -> None:

@@ -2,7 +2,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +9,12 @@ import pytest
 import torch
 
 from backbones.backbone import Backbone
-from backbones.family import Family, family_of
+from backbones.family import family_of
 from core.errors import MissingBase
+from tests.backbones.conftest import MAKERS
 from tests.backbones.pictures import picture
+from tests.backbones.stock import stock_picture, stock_pipeline
 from tests.backbones.tiny import make_sd15
-
-MAKERS: dict[str, Callable[[Path], Path]] = {"sd1": make_sd15}
-
-
-@pytest.fixture(scope="module", params=Family.kinds())
-def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backbone:
-    folder = MAKERS[request.param](tmp_path_factory.mktemp("family") / "base")
-    family = family_of(str(folder))
-    assert family.kind == request.param, "a folder is given to the family it belongs to"
-    return family.load()
 
 
 def test_every_family_encodes_predicts_and_decodes_with_fitting_shapes(loaded: Backbone) -> None:
@@ -77,17 +68,9 @@ def test_every_family_has_fingerprints_that_follow_from_the_weights(loaded: Back
         assert other.fingerprint(part) != loaded.fingerprint(part)
 
 
-def test_the_text_states_and_samples_are_those_of_the_stock_pipeline(sd15: Path, base: Backbone) -> None:
-    from diffusers import DDIMScheduler, StableDiffusionPipeline
-
-    stock = StableDiffusionPipeline.from_pretrained(
-        sd15, safety_checker=None, feature_extractor=None, requires_safety_checker=False, local_files_only=True
-    )
-    stock.set_progress_bar_config(disable=True)
-    stock.scheduler = DDIMScheduler.from_config(stock.scheduler.config)
-    noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(7))
-    theirs = stock("a red heart", latents=noise, num_inference_steps=4, guidance_scale=4.0, output_type="np").images[0]
-    ours = base.sample(["a red heart"], [7], steps=4, guidance=4.0)[0]
+def test_the_samples_of_every_family_are_those_of_its_stock_pipeline(loaded: Backbone) -> None:
+    theirs = stock_picture(stock_pipeline(loaded), "a red heart", 7)
+    ours = loaded.sample(["a red heart"], [7], steps=4, guidance=4.0)[0]
     np.testing.assert_allclose(ours / 255, theirs, atol=1.01 / 255)
 
 
@@ -162,19 +145,26 @@ def test_pickled_weights_are_never_loaded(sd15: Path, tmp_path: Path) -> None:
         family_of(str(folder)).load()
 
 
-def test_a_v_prediction_model_is_not_taken_for_an_epsilon_model(tmp_path: Path) -> None:
-    folder = make_sd15(tmp_path / "base", prediction_type="v_prediction")
-    with pytest.raises(MissingBase, match=r"predicts v_prediction .* sd1 is for epsilon"):
+def test_a_base_that_predicts_v_or_something_unknown_is_told_apart(tmp_path: Path) -> None:
+    family = family_of(str(make_sd15(tmp_path / "v", prediction_type="v_prediction", layers=1)))
+    assert family.prediction == family.load().prediction_type == "v_prediction"
+    with pytest.raises(MissingBase, match=r"predicts sample, .* known: epsilon, v_prediction"):
+        family_of(str(make_sd15(tmp_path / "sample", prediction_type="sample", layers=1))).load()
+
+
+def test_a_base_for_inpainting_is_refused(sd15: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(sd15, tmp_path / "base")
+    config = folder / "unet" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"in_channels": 9}))
+    with pytest.raises(MissingBase, match="takes 9 channels .* it is a base for inpainting"):
         family_of(str(folder)).load()
 
 
 def test_a_base_that_is_nowhere_or_unknown_is_told(tmp_path: Path) -> None:
-    with pytest.raises(MissingBase, match=r"no folder .*expected \"pocket\" or a diffusers folder"):
+    with pytest.raises(MissingBase, match=r"no folder .*expected \"pocket\", a diffusers folder, a \.safetensors file"):
         family_of(str(tmp_path / "nowhere"))
-    file = tmp_path / "model.safetensors"
-    file.touch()
-    with pytest.raises(MissingBase, match="is a file; expected a diffusers folder"):
-        family_of(str(file))
+    with pytest.raises(MissingBase, match=r"no file .*x\.safetensors"):
+        family_of(str(tmp_path / "x.safetensors"))
     (tmp_path / "model_index.json").write_text('{"_class_name": "FluxPipeline", "transformer": []}')
     with pytest.raises(MissingBase, match=r"is a FluxPipeline, which no family knows; known: .*sd1"):
         family_of(str(tmp_path))

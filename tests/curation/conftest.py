@@ -1,6 +1,7 @@
 """Pictures, made from nothing."""
 
 import io
+import shutil
 import struct
 import zlib
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+
+from store.store import Store
 
 Array = NDArray[np.generic]
 
@@ -100,3 +103,17 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return make
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store with many kinds of pictures, to be copied."""
+    from tests.curation.exports import make_many_kinds
+
+    return make_many_kinds(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def many_kinds(made: Path, tmp_path: Path) -> Store:
+    """A store to change as one likes: thirteen kept pictures of several formats and sources, some derived ones."""
+    return Store.open(shutil.copytree(made, tmp_path / "store"))

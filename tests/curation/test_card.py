@@ -114,7 +114,7 @@ def test_a_licence_is_told_by_the_source_or_by_the_file(store: Store) -> None:
     store.put_records([*(a_record(name, data, width=8, height=8) for name, data in files.items()), tagged])
     found = card(store).licences
     assert found.known == {"CC BY-SA 4.0": 1, "(c) Ada": 1, "CC0": 1}
-    assert (found.by_tag, found.looked_at, found.of) == (1, 3, 4)
+    assert (found.by_source, found.looked_at, found.of) == (1, 3, 4)
 
 
 def test_only_so_many_files_are_opened_for_their_licence(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

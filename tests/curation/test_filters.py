@@ -132,3 +132,9 @@ def test_which_duplicate_is_kept_is_a_rule(keep: str, kept: str) -> None:
     assert {record.id for record in records} - refused.keys() == {kept}
     assert {reason.code for reason in refused.values()} == {"duplicate"}
     assert all(kept in reason.words for reason in refused.values())
+
+
+@pytest.mark.parametrize("copy", ["cat-copy.png", "cat (1).png", "cat_2.png"])
+def test_of_two_equal_files_the_one_with_the_plain_name_is_kept(copy: str) -> None:
+    records = [Record(name, "same", "s", name, "", width=9, height=9) for name in (copy, "cat.png")]
+    assert NearDuplicate().judge(Batch(records, lambda _: scene(1), Memory())).keys() == {copy}

@@ -72,7 +72,7 @@ def store(tmp_path: Path) -> Store:
 
 def run(store: Store, root: Path, reading: Reading) -> Ingested:
     ingested = ingest(store, Folder(path=str(root)), [Resolution()], reading=reading)
-    curate(store, [Resolution()], Split(), reading=reading)
+    curate(store, [Resolution()], Split())
     return ingested
 
 

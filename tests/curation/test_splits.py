@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -31,6 +31,7 @@ def sides(records: list[Record]) -> dict[str, set[str]]:
     return found
 
 
+@settings(deadline=None)  # a busy machine is no mistake
 @given(st.data())
 def test_no_group_is_on_both_sides_and_growing_moves_none_but_those_that_are_joined(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 40))

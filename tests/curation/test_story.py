@@ -13,9 +13,11 @@ from curation.story import stories
 from store.store import Store
 from tests.curation.test_card import a_record
 
+COLUMNS = ("id", "sha256", "name", "group", "verdict", "reasons")
+
 
 def a_double(name: str, of: Record, code: str = "near_duplicate", **fields: object) -> Record:
-    words = f"nearly the same as {of.name}, which is kept (largest)"
+    words = f"nearly the same as {of.name} ({of.id}), which is kept (largest)"
     return replace(a_record(name, width=8, height=8, group=of.group), **fields).refuse(Reason(code, words))
 
 
@@ -74,22 +76,32 @@ def test_a_double_stands_beside_the_picture_that_is_kept_instead(store: Store) -
     other = a_record("dog-mirrored.png", width=8, height=8, group="d")  # of the group, but not what was meant
     lonely = a_double("lonely.png", replace(dog, name="gone.png", group=""))
     store.put_records([other, a_double("dog-2.png", dog), lonely])
-    total, found = doubles(store.columns("records", "sha256", "name", "group", "verdict", "reasons"), 10)
+    total, found = doubles(store.columns("records", *COLUMNS), 10)
     told = {one.refused.name: one.kept.name if one.kept else None for one in found}
     assert total == 3
     assert told == {"pets/cat-2.png": "pets/cat.png", "dog-2.png": "dog.png", "lonely.png": None}
 
 
+def test_of_two_pictures_of_one_name_the_one_that_is_meant_is_shown(store: Store) -> None:
+    """Two sources, or an edited file, may have a picture of the same name in one group."""
+    dogs = [
+        replace(a_record(f"{at}/dog.png", width=8, height=8, group="d"), name="dog.png", source=at) for at in "abcd"
+    ]
+    store.put_records([*dogs, *(a_double(f"{at}.png", dog) for at, dog in enumerate(dogs))])
+    _, found = doubles(store.columns("records", *COLUMNS), 10)
+    shown = {one.refused.name: one.kept.sha256 for one in found if one.kept}
+    assert [shown[f"{at}.png"] for at in range(4)] == [dog.sha256 for dog in dogs]
+
+
 def test_of_many_doubles_only_so_many_are_shown(store: Store) -> None:
     dog = a_record("dog.png", width=8, height=8, group="d")
     store.put_records([a_double(f"dog-{number}.png", dog) for number in range(50)])
-    total, found = doubles(store.columns("records", "sha256", "name", "group", "verdict", "reasons"), 7)
+    total, found = doubles(store.columns("records", *COLUMNS), 7)
     assert (total, len(found)) == (51, 7)
 
 
 def test_a_dataset_without_doubles_has_none_to_show(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "other")
-    columns = ("sha256", "name", "group", "verdict", "reasons")
-    assert doubles(store.columns("records", *columns), 7) == (0, [])
+    assert doubles(store.columns("records", *COLUMNS), 7) == (0, [])
     store.put_records([a_record("dog.png", width=8, height=8, group="d")])
-    assert doubles(store.columns("records", *columns), 7) == (0, [])
+    assert doubles(store.columns("records", *COLUMNS), 7) == (0, [])

@@ -3,9 +3,20 @@
 import pytest
 import torch
 
-from evaluation.metric import Evidence, Gallery, Subject
+from evaluation.metric import Evidence, Gallery, Subject, Wording
 from evaluation.metrics.probe import Probe, ProbeResult
-from tests.evaluation.things import TinyBackbone, TinyNetwork, along, cases, embeddings, gallery, others, picture, train
+from tests.evaluation.things import (
+    TinyBackbone,
+    TinyNetwork,
+    along,
+    cases,
+    embeddings,
+    gallery,
+    others,
+    picture,
+    said,
+    train,
+)
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +35,11 @@ def evidence(base: TinyBackbone) -> Evidence:
         prior=others(base, 12, "prior"),
         train_pictures=gallery("train", 16),
         held_out_pictures=gallery("held_out", 12),
+        wording=Wording(
+            tuple(f"a picture of thing {at}, sks" for at in range(16)),
+            tuple(f"a picture of other {at}, sks" for at in range(12)),
+            "sks",
+        ),
     )
 
 
@@ -43,7 +59,7 @@ def samples() -> Gallery:
 
 @pytest.fixture(scope="session")
 def subject(base: TinyBackbone, evidence: Evidence, samples: Gallery) -> Subject:
-    return Subject(base, evidence, samples)
+    return Subject(base, evidence, samples, said=said)
 
 
 @pytest.fixture(scope="session")

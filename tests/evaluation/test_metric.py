@@ -9,17 +9,20 @@ import torch
 
 from evaluation.metric import Figure, Measured, Metric, Subject, load_observation, logged, save_observation
 from evaluation.metrics.probe import ProbeResult
+from tests.evaluation.things import made
 
 KINDS = Metric.kinds()
 
 
 def test_the_kinds_that_recipes_can_name_are_there() -> None:
-    assert {"probe", "memorisation", "prior_drift"} <= set(KINDS)
+    assert {"probe", "memorisation", "prior_drift", "noise_magnitude", "which_part", "strength"} <= set(KINDS)
+    assert {"alignment", "editability", "diversity", "distribution"} <= set(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_metric_finds_no_difference_between_a_network_and_itself(kind: str, subject: Subject) -> None:
     metric = Metric.of_kind(kind)()
+    subject = made(metric, subject)
     first, second = (metric.observe(subject) for _ in range(2))
     assert set(first) == set(second)
     for name in first:
@@ -34,7 +37,8 @@ def test_every_metric_leaves_the_network_and_the_random_state_as_they_were(kind:
     network = subject.backbone.network.train()
     torch.manual_seed(3)
     before, weights = torch.get_rng_state(), [weight.clone() for weight in network.parameters()]
-    Metric.of_kind(kind)().observe(subject)
+    metric = Metric.of_kind(kind)()
+    metric.observe(made(metric, subject))
     assert torch.equal(before, torch.get_rng_state())
     assert all(module.training for module in network.modules())
     assert all(torch.equal(a, b) and b.grad is None for a, b in zip(weights, network.parameters(), strict=True))
@@ -44,11 +48,11 @@ def test_every_metric_leaves_the_network_and_the_random_state_as_they_were(kind:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_observation_can_be_kept_in_a_file(kind: str, subject: Subject, tmp_path: Path) -> None:
     metric = Metric.of_kind(kind)()
-    made = metric.observe(subject)
-    save_observation(tmp_path / "base.npz", made)
+    seen = metric.observe(made(metric, subject))
+    save_observation(tmp_path / "base.npz", seen)
     kept = load_observation(tmp_path / "base.npz")
-    assert logged({kind: metric.measure(kept, made, subject.evidence)}) == logged(
-        {kind: metric.measure(made, made, subject.evidence)}
+    assert logged({kind: metric.measure(kept, seen, subject.evidence)}) == logged(
+        {kind: metric.measure(seen, seen, subject.evidence)}
     )
     assert list(tmp_path.iterdir()) == [tmp_path / "base.npz"]
 

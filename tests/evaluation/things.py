@@ -1,7 +1,8 @@
 """A base of a few thousand weights, and pictures of 6 x 6: small, but really trained and really noised."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,7 @@ from backbones.backbone import Backbone, Conditioning
 from core.pixels import Pixels
 from core.seeding import generator
 from evaluation.case import Case
-from evaluation.metric import Gallery
+from evaluation.metric import Gallery, Metric, Subject
 
 
 class TinyNetwork(nn.Module):
@@ -114,6 +115,22 @@ def embeddings(pixels: Sequence[Pixels]) -> np.ndarray:
     look = generator("look").normal(size=(16 * 16 * 3, 24))
     seen = np.stack([one.reshape(-1) / 255 - 0.7 for one in pixels]) @ look
     return (seen / np.linalg.norm(seen, axis=1, keepdims=True)).astype(np.float32)
+
+
+def said(texts: Sequence[str]) -> np.ndarray:
+    """Vectors of texts beside those of `embeddings`: each text's own direction."""
+    seen = np.stack([generator("text", text).normal(size=24) for text in texts])
+    return (seen / np.linalg.norm(seen, axis=1, keepdims=True)).astype(np.float32)
+
+
+def made(metric: Metric, subject: Subject, draw: Callable[[str, int], Pixels] = picture) -> Subject:
+    """The subject with the samples that the metric asks for."""
+    shots = metric.shots(subject.evidence.wording)
+    if not shots:
+        return subject
+    pixels = tuple(draw(shot.prompt, shot.turn) for shot in shots)
+    names = tuple(shot.prompt for shot in shots)
+    return replace(subject, samples=Gallery(names, names, pixels, embeddings(pixels)), said=said)
 
 
 def train(base: TinyBackbone, learned: Sequence[Case], steps: int, rate: float = 3e-3) -> TinyBackbone:

@@ -69,6 +69,14 @@ def test_the_page_is_bounded_and_shows_whole_families(store: Store, tmp_path: Pa
     assert len({record.parent for record in chosen(derived, 10)}) == 2
 
 
+def test_what_was_made_from_a_made_picture_stands_beside_that_one(store: Store, tmp_path: Path) -> None:
+    augment(store, [BlackAndWhite(), Crop()], 1, 1, reader(store), depth=2)
+    write_augment_page(store, tmp_path / "a.html", "fruit", most=100)
+    page = (tmp_path / "a.html").read_text()
+    assert page.count('class="family"') == 3 + 6
+    assert page.count("<b>crop of ") == page.count("<b>black_and_white of ") == 3
+
+
 def test_a_picture_that_is_lost_is_a_frame_and_not_the_end(store: Store, tmp_path: Path) -> None:
     lost = next(record for record in store.records() if record.depth)
     store.put_records([replace(lost, sha256="0" * 64)])

@@ -103,7 +103,7 @@ def test_lint_looks_at_pictures_whose_captions_name_a_colour(store: Store) -> No
 
 def test_lint_takes_trigger_and_base_from_a_recipe(store: Store) -> None:
     Path("mine.yaml").write_text(
-        "name: mine\npictures: {kind: folder, path: .}\n"
+        "name: fruit\npictures: {kind: folder, path: .}\n"
         "captioner: {kind: first_of, of: [sidecar, {kind: template, trigger: zz}]}\n"
     )
     assert "the trigger 'zz' is missing" in typed("lint", "--recipe", "mine.yaml", "--no-look").output

@@ -105,6 +105,8 @@ def test_all_that_is_known_of_a_picture_is_told(place: Place) -> None:
     said = place.says("data", "show", "data-0001", "--picture", "the-same-again.png")
     assert "refused" in said
     assert "the same file as shape-00.png" in said
+    kept = re.search(r"the same file as shape-00.png \((\w{32})\)", said)[1]
+    assert "shape-00.png" in place.says("data", "show", "--picture", kept), "the words name the record that is kept"
     assert "same bytes shape-00.png" in said
     (story,) = json.loads(place.call("data", "show", "--picture", "shape-02.png", "--json").output)
     assert story["caption"]["text"] == "a better drawing"

@@ -2,12 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import RecipeError
 from core.marks import REGULARISATION
 from flows.material import gather
 from flows.recipe import check
 from flows.stages import choose_pictures, open_store, prepare_job, read_pictures, write_captions
 from flows.summary import regularisation_note
 from tests.flows.pictures import SMALL, six_pictures
+from training.loop import train
 
 
 def test_regularisation_pictures_are_kept_and_captioned_but_neither_trained_on_nor_measured(tmp_path: Path) -> None:
@@ -33,5 +39,69 @@ def test_regularisation_pictures_are_kept_and_captioned_but_neither_trained_on_n
     assert {example.weight for example in material.examples} == {5.0}
     assert {store.captions()[record].text for record in regular} == {"shape"}, "neither marks nor the trigger"
     assert len(material.examples) + curated.held_out == 6
-    assert "3 regularisation pictures are kept but left out of training" in regularisation_note(3)[0]
-    assert regularisation_note(0) == []
+    assert "3 regularisation pictures are kept but not trained on" in regularisation_note(3, recipe)[0]
+    assert regularisation_note(0, recipe) == []
+
+
+def test_pictures_keep_their_shape_masks_and_wordings_reach_the_loop_and_the_plan_says_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    for folder in ("pictures", "masks"):
+        (tmp_path / folder).mkdir()
+    for n, (width, height) in enumerate([(96, 96), (128, 64), (64, 128), (96, 96), (130, 60), (96, 96)]):
+        noise = Image.fromarray(rng.integers(0, 255, (height // 4, width // 4, 3), dtype=np.uint8))
+        noise.resize((width, height)).save(tmp_path / "pictures" / f"p{n}.png")
+        (tmp_path / "pictures" / f"p{n}.txt").write_text(f"sks, a (big:1.3) thing, tag {n}")
+        mask = np.zeros((height, width), np.uint8)
+        mask[:, : width // 2] = 255
+        Image.fromarray(mask).save(tmp_path / "masks" / f"p{n}-masklabel.png")
+    wanted = {
+        "steps": 2,
+        "batch_size": 4,
+        "accumulate": 2,
+        "captions": {"shuffle": True, "keep_tokens": 1, "wordings": 3, "emphasis": True},
+        "masks": {"folder": str(tmp_path / "masks"), "outside": 0.25},
+    }
+    value = SMALL | {"pictures": {"kind": "folder", "path": str(tmp_path / "pictures")}, "train": wanted}
+    value |= {"home": str(tmp_path / "home"), "captioner": "sidecar", "filters": [], "split": {"held_out": 0.2}}
+    recipe = check(value, "test")
+    store = open_store(recipe)
+    read_pictures(recipe, store)
+    choose_pictures(recipe, store)
+    write_captions(recipe, store)
+    job = prepare_job(recipe, store.snapshot())
+    base = recipe.family.load(device="cpu", precision="fp32")
+    material = gather(job, store, base)
+    side = 64 // base.latent_scale
+    shapes = {example.latent.shape[1:] for example in material.examples}
+    assert len(shapes) >= 2
+    assert (side, side) in shapes
+    assert all(abs(h * w / side**2 - 1) < 0.3 for h, w in shapes)
+    for example in material.examples:
+        assert len(example.wordings) == 3
+        assert all(text.startswith("sks, ") for text in example.wordings)
+        assert example.mask is not None
+        assert example.mask.shape[1:] == example.latent.shape[1:]
+        assert float(example.mask[0, 0, 0]) == 1.0
+        assert float(example.mask[0, 0, -1]) == 0.25
+    assert material.plan[0].startswith("sizes (pixels, pictures, cut away")
+    assert sum(int(line.split()[1]) for line in material.plan[1:-1]) == len(material.examples)
+    assert material.plan[-1].startswith(f"masks: {len(material.examples)} pictures have one")
+    figures: list[float] = []
+    done = train(
+        recipe.train,
+        base,
+        material.examples,
+        material.conditionings,
+        tmp_path / "run",
+        on_log=lambda _step, told: figures.append(told["loss"]),
+        on_pause=lambda _step: None,
+    )
+    assert done.finished
+    assert all(np.isfinite(figures))
+    before = recipe.model_key("manifest")
+    Image.fromarray(np.full((96, 96), 255, np.uint8)).save(tmp_path / "masks" / "p0-masklabel.png")
+    assert recipe.model_key("manifest") != before, "other masks are another model"
+    for file in (tmp_path / "masks").iterdir():
+        file.unlink()
+    with pytest.raises(RecipeError, match="none of the .* training pictures has a mask"):
+        gather(job, store, base)

@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backbones.clip import Clip
+from backbones.embedding import Embedder
 from core.errors import RecipeError
+from core.pixels import Pixels
+from core.record import Record
+from curation.decode import decode
 from curation.reading import Frames, Reading
 from flows.job import reader
 from flows.recipe import check
+from flows.search_command import hits_of
 from flows.stages import choose_pictures, open_store, read_pictures
 from tests.curation.conftest import encoded, scene
 
@@ -34,10 +40,40 @@ def test_the_matte_and_the_frames_of_a_recipe_are_used_wherever_pictures_are_rea
     assert read_pictures(recipe, store).new == 4
     assert choose_pictures(recipe, store).kept == 4
     records = {record.name: record for record in store.records()}
-    assert (reader(store, recipe.reading)(records["clear.png"]) == (9, 90, 200)).all()
-    np.testing.assert_array_equal(reader(store, recipe.reading)(records["moves.gif#4"]), scene(4))
+    assert (reader(store)(records["clear.png"]) == (9, 90, 200)).all()
+    np.testing.assert_array_equal(reader(store)(records["moves.gif#4"]), scene(4))
+    manifest = store.snapshot().manifest
     white = check(a_recipe(tmp_path), "here")
-    assert (reader(store, white.reading)(records["clear.png"]) == 255).all()
+    read_pictures(white, store)
+    choose_pictures(white, store)
+    again = {record.name: record for record in store.records()}
+    assert (reader(store)(again["clear.png"]) == 255).all()
+    assert again["clear.png"].pixels_key != records["clear.png"].pixels_key
+    assert store.snapshot().manifest != manifest
+    several = list(reader(store).several([again["clear.png"], records["clear.png"], again["clear.png"]]))
+    assert [int(picture[0, 0, 2]) for picture in several] == [255, 200, 255], "each as its own record was read"
+
+
+def test_what_a_search_sees_of_a_transparent_picture_is_what_the_run_sees(tmp_path: Path) -> None:
+    """A search that laid it onto white would leave its vector under the key of the one on the recipe's ground."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    clear = np.zeros((40, 40, 4), np.uint8)
+    clear[8:20, 8:30] = (200, 30, 30, 255)
+    (pictures / "clear.png").write_bytes(encoded(clear))
+    recipe = check(a_recipe(tmp_path, matte=[9, 90, 200]), "here")
+    store = open_store(recipe)
+    read_pictures(recipe, store)
+    (record,) = store.records()
+    hits_of(store, [record], "a red box", "pocket", 1)
+    clip = Clip.open()
+    kept = Embedder.of(clip, store.cache("embeddings")).pictures([record], unread)
+    wanted = clip.embed_pictures([decode(store.image(record.sha256), matte=(9, 90, 200)).pixels])
+    np.testing.assert_array_equal(kept, wanted)
+
+
+def unread(record: Record) -> Pixels:
+    raise AssertionError(f"the vector of {record.name} should be there")
 
 
 @pytest.mark.parametrize(("key", "value"), [("matte", [0, 0, 300]), ("frames", {"every": 0}), ("seconds", 0)])

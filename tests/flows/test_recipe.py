@@ -127,7 +127,8 @@ def test_the_schema_of_prefects_form_takes_recipes_long_and_short_and_refuses_a_
     schema = parameter_schema(dataset_to_model.fn).model_dump()
     for path in RECIPES:
         jsonschema.validate({"recipe": read_recipe(path).model_dump(mode="json")}, schema)
-    (deployed,) = yaml.safe_load((RECIPES[0].parents[1] / "prefect.yaml").read_text())["deployments"]
+    deployments = yaml.safe_load((RECIPES[0].parents[1] / "prefect.yaml").read_text())["deployments"]
+    (deployed,) = (one for one in deployments if one["name"] == "dataset-to-model")
     jsonschema.validate(deployed["parameters"], schema)
     with pytest.raises(jsonschema.ValidationError, match="stpes"):
         bad = {"name": "mine", "pictures": {"kind": "folder", "path": "x"}, "train": {"stpes": 3}}

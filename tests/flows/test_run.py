@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +12,14 @@ import torch
 from diffusers import StableDiffusionPipeline
 from safetensors import safe_open
 
-from core.errors import MissingBase, NotEnoughData, SourceError, VelaturaError
+from core.errors import MissingBase, NotEnoughData, SourceError, StoreError, VelaturaError
 from flows.dataset_to_model import dataset_to_model
 from flows.home import Home
 from flows.recipe import Recipe, check
 from flows.summary import Outcome, in_words
 from flows.tracking import StoreSource, Tracking
 from store.store import Store
-from tests.backbones.tiny import make_sd15
+from tests.backbones.tiny import make_sd15, make_sdxl
 from tests.flows.pictures import SMALL, six_pictures
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
@@ -45,10 +47,10 @@ def outcome(folder: Path, prefect_api: None) -> Outcome:
 
 def test_what_was_kept_and_refused_is_told(outcome: Outcome) -> None:
     assert outcome.fresh
-    assert (outcome.ingested.found, outcome.curated.kept) == (14, 12)
-    assert dict(outcome.curated.refused) == {"duplicate": 1, "truncated": 1}
-    assert outcome.curated.held_out >= 3
-    assert (outcome.captioned.by_person, outcome.captioned.made) == (1, 11)
+    assert (outcome.prepared.ingested.found, outcome.prepared.curated.kept) == (14, 12)
+    assert dict(outcome.prepared.curated.refused) == {"duplicate": 1, "truncated": 1}
+    assert outcome.prepared.curated.held_out >= 3
+    assert (outcome.prepared.captioned.by_person, outcome.prepared.captioned.made) == (1, 11)
     words = in_words(outcome)
     for part in ("14 found", "1 duplicate, 1 truncated", outcome.judgement.state, outcome.judgement.files["report"]):
         assert part in words
@@ -73,6 +75,8 @@ def test_the_weights_say_where_they_come_from(outcome: Outcome) -> None:
         said = file.metadata()
     assert said["velatura.manifest"] == outcome.job.snapshot.manifest
     assert said["velatura.verdict"] == outcome.judgement.state
+    assert said["modelspec.title"] == said["ss_output_name"] == outcome.job.recipe.name
+    assert said["ss_sd_model_name"] == outcome.job.recipe.base
     assert Recipe.model_validate(json.loads(said["velatura.recipe"])) == outcome.job.recipe
 
 
@@ -106,7 +110,7 @@ def test_nothing_is_computed_twice(folder: Path, outcome: Outcome) -> None:
     before = {path: path.stat().st_mtime_ns for path in outcome.job.folder.rglob("*") if path.is_file()}
     again = dataset_to_model(recipe_of(folder))
     assert not again.fresh
-    assert (again.ingested.read, again.captioned.made, again.augmented.made) == (0, 0, 0)
+    assert (again.prepared.ingested.read, again.prepared.captioned.made, again.prepared.augmented.made) == (0, 0, 0)
     assert again.job.snapshot == outcome.job.snapshot
     after = {path: path.stat().st_mtime_ns for path in outcome.job.folder.rglob("*") if path.is_file()}
     lock = outcome.job.folder / ".lock"
@@ -123,15 +127,35 @@ def test_one_picture_more_is_the_only_one_worked_on_and_then_a_new_run(folder: P
         shutil.copystat(path, copy / "pictures" / path.name)
     more = dataset_to_model(recipe_of(copy))
     assert more.fresh
-    assert more.captioned.made == 1
-    assert more.curated.kept == 13
+    assert more.prepared.captioned.made == 1
+    assert more.prepared.curated.kept == 13
     assert more.job.snapshot.manifest != outcome.job.snapshot.manifest
     assert more.judgement.version == "2"
 
 
-def test_a_model_of_sd15s_own_layout_goes_the_same_way(tmp_path: Path) -> None:
+def test_a_named_snapshot_is_trained_on_as_it_is_whatever_became_of_the_dataset_and_of_its_source(
+    folder: Path, outcome: Outcome, tmp_path: Path
+) -> None:
+    shutil.copytree(folder / "data", tmp_path / "data")
+    store = Store.open(Home(tmp_path / "data").store("six"))
+    store.name(outcome.job.snapshot.tag, "good")
+    store.put_records(replace(record, verdict="removed") for record in store.records()[:5])
+    assert store.snapshot().manifest != outcome.job.snapshot.manifest
+    pinned = dataset_to_model(recipe_of(tmp_path, snapshot="good"))
+    assert (pinned.prepared, pinned.fresh) == (None, False), "this data and recipe are trained already"
+    assert (pinned.job.snapshot.tag, pinned.job.key) == (outcome.job.snapshot.tag, outcome.job.key)
+    assert "those of the snapshot good, as they are there: 12" in in_words(pinned)
+    assert "found" not in pinned.as_json()
+    with pytest.raises(StoreError, match="no snapshot 'godo'; the newest are: .*names: good"):
+        dataset_to_model(recipe_of(tmp_path, snapshot="godo"))
+    with pytest.raises(StoreError, match="no dataset 'sixx'; did you mean six"):
+        dataset_to_model(recipe_of(tmp_path, snapshot="good", dataset="sixx"))
+
+
+@pytest.mark.parametrize("make", [make_sd15, make_sdxl])
+def test_models_of_other_layouts_go_the_same_way(make: Callable[[Path], Path], tmp_path: Path) -> None:
     six_pictures(tmp_path / "pictures", 6)
-    base = make_sd15(tmp_path / "sd15")
+    base = make(tmp_path / "base")
     done = dataset_to_model(recipe_of(tmp_path, base=str(base), train={"steps": 2, "batch_size": 2, "probe_every": 1}))
     assert done.fresh
     assert done.job.recipe.base == str(base)

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -55,8 +57,8 @@ def test_a_disk_that_fills_up_in_the_middle_is_told_and_nothing_is_lost(
         dataset_to_model(recipe)
     ballast.unlink()
     done = dataset_to_model(recipe)
-    assert done.ingested.read == 0  # all was there already
-    assert done.curated.kept == 6
+    assert done.prepared.ingested.read == 0  # all was there already
+    assert done.prepared.curated.kept == 6
 
 
 def test_a_second_run_on_the_same_store_waits_and_says_for_whom(tmp_path: Path, prefect_api: None) -> None:
@@ -118,6 +120,30 @@ def test_ctrl_c_in_the_middle_of_training_is_told_and_the_same_command_goes_on(t
     assert "Traceback" not in "".join(told)
     done = subprocess.run([*command, "--json"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["read"] == 0
+
+
+def test_a_run_that_is_told_to_end_leaves_no_server_behind(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    pictures = {"kind": "folder", "path": str(six_pictures(tmp_path / "pictures"))}
+    path.write_text(yaml.safe_dump(SMALL | {"pictures": pictures, "home": str(tmp_path / "data")}))
+    command = [sys.executable, "-m", "flows.command_line", "run", str(path)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
+    while not any("uvicorn" in one.cmdline() for one in psutil.Process(process.pid).children()):
+        time.sleep(0.05)
+    process.terminate()  # while it waits for the server
+    assert process.wait(60) != 0
+    for _ in range(50):
+        if not (left := [one for one in psutil.process_iter() if session_of(one) == process.pid]):
+            break
+        time.sleep(0.2)
+    assert not left
+
+
+def session_of(process: psutil.Process) -> int:
+    try:
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return 0
 
 
 def test_a_missing_folder_is_told_by_the_command_before_anything_starts(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_runs_and_models_are_told_by_the_data_they_saw(tmp_path: Path, monkeypat
         "m1": [Use("run-1", "healthy", "mine v1"), Use("run-2", "", "")],
         "m2": [Use("run-3", "", "")],
     }
-    assert [one.words for one in uses(home)["m1"]] == ["mine v1, healthy", "run-2"]
+    assert [one.words for one in uses(home)["m1"]] == ["mine v1, healthy", "run-2, not judged (yet)"]
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # where nobody listens
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -24,6 +24,16 @@ def test_pictures_come_back_byte_for_byte_and_are_stored_once(store: Store) -> N
     assert store.has_images([images[0].sha256, "0" * 64]) == {images[0].sha256}
 
 
+def test_several_pictures_are_had_together_in_any_order_and_one_that_is_not_there_is_named(store: Store) -> None:
+    images = [an_image(number) for number in range(6)]
+    store.put_images(images)
+    asked = [images[at].sha256 for at in (5, 0, 3, 0)]
+    assert store.several_images(asked) == {images[at].sha256: images[at].data for at in (5, 0, 3)}
+    assert store.several_images([]) == {}
+    with pytest.raises(StoreError, match="no picture " + "0" * 64):
+        store.several_images([asked[0], "0" * 64])
+
+
 def test_a_picture_that_another_object_stored_is_found(store: Store) -> None:
     store.has_images(["0" * 64])
     Store.open(store.uri).put_images([an_image(1)])

@@ -6,7 +6,7 @@ import torch
 from backbones.backbone import Backbone
 from core.errors import RecipeError
 from tests.training import runs
-from tests.training.adapting import answer, disturb, made, weights
+from tests.training.adapting import X, answer, disturb, made, weights
 from training.adapter import Adapter
 from training.data import Data
 from training.objective import Objective
@@ -153,7 +153,7 @@ def test_a_word_starts_with_the_meaning_of_others(base: Backbone) -> None:
     attached = adapter.attach(base)
     table = base.text_encoders["text_encoder"].get_input_embeddings().weight  # type: ignore[operator]
     red, house = base.tokens_of("red house")
-    torch.testing.assert_close(attached.state()["vectors"], table[[red, red, house, house]])
+    torch.testing.assert_close(attached.state()["emb_params"], table[[red, red, house, house]])
     attached.detach()
 
 
@@ -174,3 +174,43 @@ def test_a_word_that_no_caption_has_is_told(base: Backbone, tmp_path: Path) -> N
 def test_a_wrong_value_is_refused(keys: dict[str, object], said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         Adapter.parse(keys)
+
+
+def test_alpha_is_set_by_part_of_the_network(base: Backbone) -> None:
+    adapter = Adapter.parse({"kind": "locon", "rank": 4, "alpha": 2, "alphas": {"mid_block": 8}}).attach(base)
+    assert isinstance(adapter, PeftAdapter)
+    alphas = {path: float(parts["alpha"]) for path, parts in adapter.layers()["unet"].items()}
+    assert {alpha for path, alpha in alphas.items() if path.startswith("mid_block")} == {8.0}
+    assert {alpha for path, alpha in alphas.items() if "attentions" in path and "mid" not in path} == {2.0}
+    adapter.detach()
+    with pytest.raises(RecipeError, match="train.adapter.alphas: no layer is in 'middle'"):
+        Adapter.parse({"kind": "lora", "alphas": {"middle": 1.0}}).attach(base)
+    with pytest.raises(RecipeError, match="an alpha is above 0"):
+        Adapter.parse({"kind": "lora", "alphas": {"mid_block": 0}})
+
+
+def test_fewer_ranks_train_where_there_is_more_noise_and_all_of_them_are_used(base: Backbone) -> None:
+    def gradient_of(timestep: int) -> torch.Tensor:
+        """Of each rank's column of every B."""
+        told = base.encode_text(["a", "b"])
+        base.predict(X, torch.tensor([timestep] * 2), told).square().sum().backward()
+        ups = [p for name, p in base.network.named_parameters() if ".lora_B." in name]
+        found = sum(up.grad.flatten(1).abs().sum(0) for up in ups if up.grad is not None)
+        base.network.zero_grad()
+        assert isinstance(found, torch.Tensor)
+        return found
+
+    hooks = len(base.network._forward_pre_hooks)
+    adapter = Adapter.parse({"kind": "lora", "rank": 4, "timestep_rank": 1}).attach(base)
+    disturb(weights(adapter))
+    everything = answer(base)
+    base.network.train()
+    moved = {t: int((gradient_of(t) > 0).sum()) for t in (999, 700, 400, 0)}
+    base.network.eval()
+    adapter.detach()
+    assert moved == {999: 1, 700: 1, 400: 2, 0: 4}
+    plain = Adapter.parse({"kind": "lora", "rank": 4}).attach(base)
+    plain.restore(adapter.state())
+    assert torch.equal(answer(base), everything), "in use all ranks count at every timestep, as in other programs"
+    plain.detach()
+    assert len(base.network._forward_pre_hooks) == hooks

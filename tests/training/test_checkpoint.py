@@ -24,10 +24,12 @@ def made(step: int, run: str = "run") -> Checkpoint:
             ],
         },
         schedule={"last_epoch": step, "_last_lr": [1 / 3], "lr_lambdas": [None]},
+        average={"0": torch.randn(3, 2, generator=rng)},
+        scaling={"scale": torch.tensor([2.0])},
         epoch=2,
         offset=5,
         rng=rng.get_state(),
-        global_rng={"cpu": torch.get_rng_state()},
+        global_rng=[{"cpu": torch.get_rng_state()}],
     )
 
 

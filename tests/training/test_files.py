@@ -156,9 +156,17 @@ def test_the_metadata_is_what_web_uis_look_for(learned: tuple[Path, dict[str, to
     assert json.loads(metadata["ss_tag_frequency"]) == {
         "velatura": {"a thing": 7, "number 0": 3, "number 1": 2, "number 2": 2}
     }
+    assert json.loads(metadata["ss_network_args"]) == {"conv_dim": "4", "conv_alpha": "2.0"}
+    said = {"ss_num_train_images": "7", "ss_num_reg_images": "0", "ss_num_epochs": "2", "ss_num_batches_per_epoch": "5"}
+    said |= {"ss_unet_lr": "0.001", "ss_text_encoder_lr": "None", "ss_noise_offset": "0.0", "ss_min_snr_gamma": "None"}
+    said |= {"ss_resolution": "(64, 64)", "modelspec.resolution": "64x64", "ss_lr_warmup_steps": "2"}
+    assert {key: metadata[key] for key in said} == said
+    assert json.loads(metadata["ss_bucket_info"]) == {"buckets": {"0": {"resolution": [64, 64], "count": 7}}}
+    assert len(metadata["ss_new_sd_model_hash"]) == 64
     kohyas = save(tensors, {key: value for key, value in metadata.items() if key.startswith("ss_")})
     area = kohyas[8 + int.from_bytes(kohyas[:8], "little") :]
     assert metadata["sshs_model_hash"] == hashlib.sha256(area).hexdigest()
+    assert metadata["modelspec.hash_sha256"] == f"0x{metadata['sshs_model_hash']}"
     assert metadata["sshs_legacy_hash"] == hashlib.sha256(kohyas[0x100000:0x110000]).hexdigest()[:8]
 
 

@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import random
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ def test_a_folder_of_another_run_is_refused(base: Backbone, tmp_path: Path) -> N
 
 def test_an_objective_that_the_base_was_not_trained_for_is_refused(base: Backbone, tmp_path: Path) -> None:
     with pytest.raises(
-        RecipeError, match="v_prediction is for bases that predict v_prediction; this one predicts epsilon"
+        RecipeError, match="v_prediction is for bases that predict v_prediction, this one predicts epsilon; set"
     ):
         runs.run(base, tmp_path, objective="v_prediction")
 
@@ -193,13 +194,27 @@ class Syncs(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_no_step_waits_for_the_device_but_those_that_log(base: Backbone, tmp_path: Path) -> None:
+def test_no_step_waits_for_the_device_but_those_that_log(
+    base: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counts: dict[int, int] = {}
+    copies: list[str] = []
+
+    def counting(real: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*given: Any, **named: Any) -> Any:
+            copies.append(real.__name__)
+            return real(*given, **named)
+
+        return counted
+
+    for name in ("cpu", "numpy", "item"):  # what brings a value to the host, on whatever device this runs
+        monkeypatch.setattr(torch.Tensor, name, counting(getattr(torch.Tensor, name)))
     changes = {"checkpoint_every": 100, "probe_every": 100, "log_every": 100, "schedule": "constant"}
     for steps in (2, 5):
         with Syncs() as syncs:
             runs.run(base, tmp_path / str(steps), steps=steps, **changes)
-        counts[steps] = syncs.count
+        counts[steps] = syncs.count + len(copies)
+        copies.clear()
     assert counts[5] == counts[2]
 
 

@@ -30,9 +30,11 @@ class Locon(LowRank):
         )
 
     def strength(self, network: nn.Module) -> dict[str, float]:
+        from training.targets import by_part
+
         share = (self.convolution_alpha or self.convolution_rank) / self.convolution_rank
         own = {path: share * rank for path, rank in self.layers(network).items() if path in self.convolutions(network)}
-        return super().strength(network) | own
+        return by_part(super().strength(network) | own, self.alphas, "alphas")
 
     def convolutions(self, network: nn.Module) -> dict[str, None]:
         """Paths of the layers that have the convolution rank."""

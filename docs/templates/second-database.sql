@@ -1,0 +1,2 @@
+-- Prefect and MLflow each have a database of their own.
+CREATE DATABASE prefect;

@@ -1,0 +1,1 @@
+"""What can be done about an overfitted adapter without training again. One kind a file."""

@@ -1,0 +1,24 @@
+"""Use it at a lower strength: the gap shrinks faster than what was learned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from evaluation.candidate import Candidate, from_file
+from evaluation.remedy import Patient, Remedy
+
+if TYPE_CHECKING:
+    from backbones.backbone import Backbone
+
+
+class Weaken(Remedy):
+    """In the web UIs ``<lora:name:0.6>``. Learned words have no strength and are left alone."""
+
+    strengths: tuple[float, ...] = Field((0.8, 0.6, 0.4), min_length=1)
+
+    def candidates(self, patient: Patient, backbone: Backbone) -> list[Candidate]:  # noqa: ARG002
+        if patient.file.suffix == ".pt":
+            return []
+        return [from_file(patient.file, strength=one, name=f"strength {one:g}") for one in self.strengths]

@@ -1,0 +1,47 @@
+"""Tell the Prefect server that a dataset has changed; deployments that wait for it are started by its triggers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect.events import emit_event
+from prefect.settings import get_current_settings
+
+from core.snapshot import Snapshot
+from curation.places import Place
+from flows.home import Home
+from flows.recipe import Recipe
+
+EVENT = "velatura.dataset.changed"
+
+
+def announce(recipe: Recipe, snapshot: Snapshot) -> bool:
+    """Emit the event where there is a server to hear it; whether there was one.
+
+    The payload is a hint: events are not heard in order, and whoever is started by one reads the newest data itself.
+    """
+    if not get_current_settings().api.url:
+        return False
+    name = recipe.dataset or recipe.name
+    emit_event(
+        EVENT,
+        resource={"prefect.resource.id": f"velatura.dataset.{name}", "prefect.resource.name": name},
+        payload={
+            "tag": snapshot.tag,
+            "manifest": snapshot.manifest,
+            "recipe": elsewhere(recipe).model_dump(mode="json"),
+        },
+    )
+    return True
+
+
+def elsewhere(recipe: Recipe) -> Recipe:
+    """The same recipe, with whole paths, for a process in another folder."""
+    changes: dict[str, object] = {"home": str(Home.of(recipe.home).root)}
+    path = getattr(recipe.pictures, "path", None)
+    if isinstance(path, str):
+        changes["pictures"] = recipe.pictures.model_copy(update={"path": Place.of(path).uri})
+    base = Path(recipe.base).expanduser()
+    if base.exists():
+        changes["base"] = str(base.absolute())
+    return recipe.model_copy(update=changes)

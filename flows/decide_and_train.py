@@ -1,0 +1,74 @@
+"""Read the source, and train where the data has changed enough: the one flow behind schedule, event and `watch`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from prefect import flow
+from prefect.logging import get_run_logger
+
+from core.errors import TrackingError
+from core.progress import say
+from core.snapshot import Snapshot
+from flows import stages
+from flows.contest import promote_if_better
+from flows.dataset_to_model import dataset_to_model, prepare
+from flows.deciding import Decision
+from flows.guard import decide_for
+from flows.home import Home
+from flows.recipe import Recipe
+from flows.registry import Promotion
+from flows.summary import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided, and the model if one was trained."""
+
+    snapshot: Snapshot
+    decision: Decision
+    outcome: Outcome | None = None
+    promotion: Promotion | None = None
+    """whether it became the champion, and why"""
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts."""
+        model = self.outcome.as_json() if self.outcome else None
+        return {
+            "dataset": self.snapshot.tag,
+            "manifest": self.snapshot.manifest,
+            **self.decision.as_json(),
+            "model": model,
+            "promotion": asdict(self.promotion) if self.promotion else None,
+        }
+
+
+@flow(name="decide-and-train", persist_result=False)
+def decide_and_train(recipe: Recipe, only_ask: bool = False) -> Decided:
+    """Bring the dataset up to date, ask the guard, and train on the newest data if it says so.
+
+    ``only_ask``: say what would be done, and do not train.
+    """
+    assert recipe.family  # a missing base is told before anything is read
+    store = stages.open_store(recipe)
+    newest = store.at(recipe.snapshot) if recipe.snapshot else prepare(recipe, store)[1]
+    decision = decide_for(recipe, store, newest)
+    words = f"{'training' if decision.train else 'not training'}: {decision.reason}"
+    say(words)
+    get_run_logger().info(words)
+    if only_ask or not decision.train:
+        return Decided(newest, decision)
+    outcome = dataset_to_model(recipe.model_copy(update={"snapshot": newest.tag}))
+    try:
+        promotion = promote_if_better(Home.of(recipe.home), recipe.name)
+    except TrackingError as error:  # the model is trained and registered all the same
+        promotion = Promotion(False, str(error))
+    get_run_logger().info("%s: %s", "promoted" if promotion.allowed else "not promoted", promotion.reason)
+    return Decided(newest, decision, outcome, promotion)
+
+
+if __name__ == "__main__":
+    from flows.script import as_script
+
+    as_script(decide_and_train)

@@ -1,0 +1,55 @@
+"""Tell what in the data folder nothing needs any more, and remove it if asked to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import flow
+
+from core.progress import say
+from flows.home import Home
+from flows.keeping import Needless, needless, remove
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was found, and how much of it went."""
+
+    found: list[Needless]
+    freed: int
+    """bytes"""
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts."""
+        return {"found": [one.as_json() for one in self.found], "freed": self.freed}
+
+
+@flow(name="housekeeping", persist_result=False)
+def housekeeping(home: str = "", days: float = 14, delete: bool = False) -> Kept:
+    """List what can go and has been untouched for ``days``; remove it only with ``delete``.
+
+    Nothing that a snapshot, a run or the registry holds is ever among it.
+    """
+    return keep_house(Home.of(home), days, delete)
+
+
+def keep_house(home: Home, days: float, delete: bool) -> Kept:
+    """The same without Prefect."""
+    found, freed = [], 0
+    for one in needless(home, days):
+        found.append(one)
+        if delete:
+            freed += remove(one, home, days)
+        say(f"{'removed' if delete else 'would remove'} {one.what}, {one.size / 2**20:.1f} MB: {one.path} ({one.why})")
+    return Kept(found, freed)
+
+
+if __name__ == "__main__":
+    from flows.console import live_progress
+    from flows.embedded import start_prefect
+
+    Home.of().use_prefect()
+    start_prefect()
+    with live_progress():
+        housekeeping()

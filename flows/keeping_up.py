@@ -1,0 +1,140 @@
+"""Starts the stations, keeps them running, and stops them all: nothing is left when it ends, however it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+from core.errors import ServerError
+from core.files import write_text
+from flows.home import Home
+from flows.stations import Ports, Station, answers
+
+PATIENCE = 180.0
+"""seconds in which a server must answer; a new database on a busy machine takes half a minute"""
+FAREWELL = 5.0
+"""seconds between asking and ending by force"""
+RESTARTS = 5
+PR_SET_PDEATHSIG = 1
+
+
+class Crew:
+    """The processes of one `velatura up`."""
+
+    def __init__(self, logs: Path, env: Mapping[str, str]) -> None:
+        self.logs, self.env = logs, dict(env)
+        self.running: dict[str, tuple[Station, subprocess.Popen[bytes]]] = {}
+        self.restarts = 0
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def log(self, station: Station) -> Path:
+        """Where a station's words are."""
+        return self.logs / f"{station.name.replace(' ', '-')}.log"
+
+    def start(self, station: Station) -> None:
+        """Start it in a session of its own, to end with this process; its words are added to its log."""
+        with self.log(station).open("ab") as log:
+            process = subprocess.Popen(
+                station.command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, preexec_fn=_end_with_parent,  # noqa: PLW1509  nothing here has started a thread
+            )  # fmt: skip
+        self.running[station.name] = (station, process)
+
+    def wait_for(self, stations: Sequence[Station]) -> None:
+        """Until all of them are well; `ServerError` with the last words of one that is not."""
+        end = time.monotonic() + PATIENCE
+        for station in stations:
+            while station.health and not answers(station.health):
+                if self.running[station.name][1].poll() is not None:
+                    raise ServerError(f"{station.name} ended at once:\n{self.last_words(station)}")
+                if time.monotonic() > end:
+                    raise ServerError(f"{station.name} did not answer in {PATIENCE:.0f} s: {self.log(station)}")
+                time.sleep(0.2)
+
+    def last_words(self, station: Station) -> str:
+        """The end of its log."""
+        return self.log(station).read_text(errors="replace")[-1500:].strip() or "it said nothing"
+
+    def watch(self, say: Callable[[str], None]) -> None:
+        """Start again what has ended; `ServerError` where that happens too often."""
+        for station, process in list(self.running.values()):
+            if process.poll() is None:
+                continue
+            self.restarts += 1
+            if self.restarts > RESTARTS:
+                raise ServerError(f"{station.name} ends again and again:\n{self.last_words(station)}")
+            say(f"{station.name} ended with status {process.returncode}; started again. Its words: {self.log(station)}")
+            self.start(station)
+
+    def stop(self) -> list[str]:
+        """Ask all to end, workers first, then end them and all they started; the ids of those that had to be ended."""
+        family = descendants([process.pid for _, process in self.running.values()])
+        for _, process in reversed(self.running.values()):
+            _signal(process.pid, signal.SIGTERM)
+        for one in family:  # a trainer writes a checkpoint when it is asked to end
+            _signal(one.pid, signal.SIGTERM)
+        family = list({one.pid: one for one in [*family, *descendants(os.getpid())]}.values())
+        _, left = psutil.wait_procs(family, FAREWELL)
+        for one in [*left, *descendants(os.getpid())]:
+            _signal(one.pid, signal.SIGKILL)
+        for _, process in self.running.values():
+            process.wait(5)
+        return [str(one.pid) for one in left]
+
+
+def descendants(roots: Sequence[int] | int) -> list[psutil.Process]:
+    """All processes below some, and these themselves unless it is this one."""
+    found: list[psutil.Process] = []
+    for root in [roots] if isinstance(roots, int) else roots:
+        try:
+            process = psutil.Process(root)
+            found += [*([process] if root != os.getpid() else []), *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _signal(process: int, number: int) -> None:
+    try:
+        os.kill(process, number)
+    except ProcessLookupError:
+        return
+
+
+def _end_with_parent() -> None:
+    """Between fork and exec: Ctrl-C is heard, whoever started us ignored it, and the parent's end is this one's."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def check_free(ports: Ports) -> None:
+    """`ServerError` where a port is taken."""
+    for name, port in (("mlflow", ports.mlflow), ("prefect", ports.prefect)):
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                raise ServerError(f"port {port} is taken; name another with --{name}-port") from None
+
+
+def note(home: Home) -> Path:
+    """Where it is written down what runs."""
+    return home.root / "up.json"
+
+
+def write_note(home: Home, ports: Ports, crew: Crew) -> None:
+    """Write it down for `velatura up --check`."""
+    stations = {name: process.pid for name, (_, process) in crew.running.items()}
+    value = {"pid": os.getpid(), "mlflow": ports.mlflow, "prefect": ports.prefect, "stations": stations}
+    write_text(note(home), json.dumps(value, indent=1) + "\n")

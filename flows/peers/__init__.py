@@ -1,0 +1,1 @@
+"""Other trainers' configurations in, recipes out, with a word about every key that could not be carried over."""

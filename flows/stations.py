@@ -1,0 +1,94 @@
+"""The processes of `velatura up`: what each is started with, and how one tells that it is well."""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.home import Home
+
+ROOT = Path(__file__).parents[1]
+POOLS = ("velatura-cpu", "velatura-gpu")
+HEARTBEAT = 30
+"""seconds between two signs of life of a flow run; `flows.bootstrap` says how many missing ones mean that it is dead"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the two servers listen, on this machine only."""
+
+    mlflow: int = 5000
+    prefect: int = 4200
+
+    @property
+    def tracking(self) -> str:
+        """MLflow's address."""
+        return f"http://127.0.0.1:{self.mlflow}"
+
+    @property
+    def dashboard(self) -> str:
+        """Prefect's address."""
+        return f"http://127.0.0.1:{self.prefect}"
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One process that is kept running."""
+
+    name: str
+    command: tuple[str, ...]
+    health: str = ""
+    """an address that answers when it is well; empty: it is well while it lives"""
+
+
+def servers(home: Home, ports: Ports) -> list[Station]:
+    """MLflow and Prefect."""
+    python = sys.executable
+    local = f"sqlite:///{home.root / 'mlflow.db'}"
+    mlflow = [python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(ports.mlflow), "--workers", "1"]
+    mlflow += ["--backend-store-uri", local, "--default-artifact-root", home.artifacts.as_uri()]
+    prefect = [python, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(ports.prefect)]
+    return [
+        Station("mlflow", tuple(mlflow), f"{ports.tracking}/health"),
+        Station("prefect", tuple(prefect), f"{ports.dashboard}/api/health"),
+    ]
+
+
+def workers() -> list[Station]:
+    """One for each pool: the one for training takes one run at a time, since it has one GPU or this machine's cores."""
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool"]
+    limits = dict(zip(POOLS, ("2", "1"), strict=True))
+    return [
+        Station(f"worker {pool}", (*command, pool, "--limit", limit, "--name", f"{pool}-{os.uname().nodename}"))
+        for pool, limit in limits.items()
+    ]
+
+
+def environment(home: Home, ports: Ports) -> dict[str, str]:
+    """What every process here is told: where things are, and to be quiet."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    mine: Mapping[str, str] = {
+        "PREFECT_HOME": str(home.root / "prefect"),
+        "PREFECT_API_URL": f"{ports.dashboard}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT),
+        "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "3"),
+        "MLFLOW_TRACKING_URI": ports.tracking,
+        "VELATURA_HOME": str(ROOT),
+        "VELATURA_DATA": str(home.root),
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+    }
+    return {**os.environ, **mine}
+
+
+def answers(address: str, seconds: float = 2) -> bool:
+    """Whether an address answers well."""
+    try:
+        with urllib.request.urlopen(address, timeout=seconds) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

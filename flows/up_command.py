@@ -1,0 +1,171 @@
+"""`velatura up`: both servers, pools, deployments and workers on this machine; `velatura deploy`: on any server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from core.errors import ServerError
+from flows.dataset_choice import HomeFolder
+from flows.home import Home
+from flows.stations import POOLS, ROOT, Ports, Station, answers, environment, servers, workers
+
+RecipeFile = Annotated[
+    Path | None, typer.Argument(help="Deploy this recipe and watch its source; default: the demo's, not watched.")
+]
+
+
+class Stopped(Exception):
+    """Ctrl-C or SIGTERM."""
+
+
+def up(
+    recipe: RecipeFile = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say what is running and well.")] = False,
+    mlflow_port: Annotated[int, typer.Option(help="Where MLflow listens.")] = 5000,
+    prefect_port: Annotated[int, typer.Option(help="Where Prefect listens.")] = 4200,
+    home: HomeFolder = "",
+    as_json: Annotated[bool, typer.Option("--json", help="With --check: print one JSON value.")] = False,
+) -> None:
+    """Start MLflow, Prefect, the deployments and a worker for each pool on this machine, and keep them running.
+
+    Everything listens on 127.0.0.1 only. Logs are in velatura-data/logs. Ctrl-C or SIGTERM stops all of it within ten
+    seconds; a training that runs then writes a checkpoint and goes on next time.
+    """
+    if recipe is not None:
+        from flows.recipe import read_recipe
+
+        chosen = read_recipe(recipe)
+        assert chosen.family
+        home = home or chosen.home
+    place = Home.of(home)
+    if check:
+        tell_state(place, as_json)
+        return
+    ports = Ports(mlflow_port, prefect_port)
+    from flows.keeping_up import Crew, check_free, note, write_note
+    from store.lock import if_free
+
+    place.root.mkdir(parents=True, exist_ok=True)
+    with if_free(place.root / "up.lock") as free:
+        if not free:
+            raise ServerError(f"velatura up runs already for {place.root}; `velatura up --check` says how it is")
+        check_free(ports)
+        crew = Crew(place.root / "logs", environment(place, ports))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, stop)
+        try:
+            begin(crew, place, ports, recipe)
+            write_note(place, ports, crew)
+            print(links(ports, crew.logs), flush=True)
+            while True:
+                time.sleep(1)
+                crew.watch(lambda words: print(words, file=sys.stderr, flush=True))
+                write_note(place, ports, crew)
+        except Stopped:
+            print("stopping", flush=True)
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)  # once is enough
+            crew.stop()
+            note(place).unlink(missing_ok=True)
+    print("everything is stopped")
+
+
+def begin(crew: object, home: Home, ports: Ports, recipe: Path | None) -> None:
+    """Servers, then what stands on them, then workers."""
+    from flows.keeping_up import Crew
+
+    assert isinstance(crew, Crew)
+    began = servers(home, ports)
+    for station in began:
+        print(f"starting {station.name}", file=sys.stderr, flush=True)
+        crew.start(station)
+    crew.wait_for(began)
+    print("deploying", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", "flows.bootstrap", *([str(recipe)] if recipe else [])]
+    done = subprocess.run(command, env=crew.env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ServerError(f"the deployments could not be made:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+    for station in workers():
+        crew.start(station)
+
+
+def links(ports: Ports, logs: Path) -> str:
+    """Where to look."""
+    return (
+        f"runs         {ports.tracking}/#/experiments\n"
+        f"models       {ports.tracking}/#/models\n"
+        f"flows        {ports.dashboard}/runs\n"
+        f"deployments  {ports.dashboard}/deployments\n"
+        f"logs         {logs}\n"
+        f"in a shell   export PREFECT_API_URL={ports.dashboard}/api MLFLOW_TRACKING_URI={ports.tracking}\n"
+        "Ctrl-C stops all of it"
+    )
+
+
+def stop(_number: int, _frame: FrameType | None) -> None:
+    """The handler of the signals that end it."""
+    raise Stopped
+
+
+def state(home: Home) -> list[dict[str, object]]:
+    """Each station, whether it is well, and in words why; empty where nothing was started."""
+    from flows.keeping import is_alive
+    from flows.keeping_up import note
+
+    try:
+        said = json.loads(note(home).read_text())
+    except (OSError, ValueError):
+        return []
+    known: dict[str, Station] = {one.name: one for one in servers(home, Ports(said["mlflow"], said["prefect"]))}
+    found: list[dict[str, object]] = []
+    for name, process in said["stations"].items():
+        alive = is_alive(process)
+        address = known[name].health if name in known else ""
+        well = alive and (not address or answers(address))
+        words = f"process {process}" if alive else f"process {process} is gone"
+        found.append({"what": name, "well": well, "words": f"{words}{f', {address}' if address else ''}"})
+    return found
+
+
+def tell_state(home: Home, as_json: bool) -> None:
+    """Print what runs; ends with status 1 where something is not well or nothing runs."""
+    found = state(home)
+    if as_json:
+        print(json.dumps(found, indent=1))
+    else:
+        for one in found:
+            print(f"{'well' if one['well'] else 'not well':<9} {one['what']:<22} {one['words']}")
+        if not found:
+            print(f"nothing runs for {home.root}; `velatura up` starts it")
+    if not found or not all(one["well"] for one in found):
+        raise typer.Exit(1)
+
+
+def deploy(recipe: RecipeFile = None) -> None:
+    """Make the pools, the automation and all deployments on the Prefect server of $PREFECT_API_URL; can be repeated."""
+    if not os.environ.get("PREFECT_API_URL"):
+        raise ServerError("set PREFECT_API_URL to the server to deploy to: export PREFECT_API_URL=http://HOST:4200/api")
+    from flows.bootstrap import bootstrap
+    from flows.recipe import read_recipe
+
+    bootstrap(read_recipe(recipe) if recipe else None)
+    print(f"deployed to {os.environ['PREFECT_API_URL']}; start a worker for each pool where it should run:")
+    for pool in POOLS:
+        print(f"  VELATURA_HOME={ROOT} prefect worker start --type process --pool {pool}")
+
+
+def add_to(app: typer.Typer) -> None:
+    """The two commands."""
+    app.command("up")(up)
+    app.command("deploy")(deploy)

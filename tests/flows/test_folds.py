@@ -1,0 +1,71 @@
+"""Small sets: parts are whole groups, each is held out once, and all pictures are trained on in the end."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import NotEnoughData, RecipeError
+from curation.splits import Split
+from evaluation.metrics.probe import Probe
+from flows.dataset_to_model import dataset_to_model
+from flows.folds import Part, in_fold, pooled
+from flows.recipe import check
+from tests.backbones.tiny import make_sd15
+from tests.curation.test_splits import record
+from tests.flows.pictures import SMALL, six_pictures
+
+
+def test_every_group_is_held_out_once_and_whole() -> None:
+    records = [replace(record(f"{at}"), group=f"group-{at // 2}", split="train") for at in range(14)]
+    held = [[r.group for r in in_fold(records, (number, 3)) if r.split == "held_out"] for number in (1, 2, 3)]
+    assert sorted(group for part in held for group in part) == sorted(r.group for r in records)
+    assert all(len(part) in (4, 6) for part in held)
+    assert in_fold(records, None) == records
+
+
+def test_no_picture_is_held_out_by_a_split_that_is_cut_into_parts() -> None:
+    assert Split().key == Split(k_fold=0).key != Split(k_fold=3).key
+    with pytest.raises(RecipeError, match="2 or more"):
+        check(SMALL | {"pictures": {"kind": "folder", "path": "x"}, "split": {"k_fold": 1}}, "test")
+
+
+def part(seed: int, best: int) -> Part:
+    """A run that learns until ``best`` and gets worse after."""
+    rng = np.random.default_rng(seed)
+    groups = tuple(f"group {seed} {at}" for at in range(8))
+    own = rng.normal(0, 0.02, (8, 1))
+    rise = {step: 0.3 * step / best if step <= best else 0.3 - 0.3 * (step - best) / best for step in (0, 50, 100, 150)}
+    return Part(
+        {step: np.exp(-value + own * (step > 0)) for step, value in rise.items()},
+        groups,
+        (*["held_out"] * 4, *["train"] * 4),
+    )
+
+
+def test_the_parts_together_choose_the_step_and_say_how_sure_that_is() -> None:
+    found = pooled([part(seed, 100) for seed in range(3)], Probe(timesteps=(500,)))
+    assert found.best == 100 and found.as_good == (100, 100)
+    assert found.curve[100].count("held_out") == 12
+    assert "3 shorter runs" in found.words and "step 100 (no other step is as good)" in found.words
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_small_set_is_trained_on_as_a_whole_and_judged_by_its_parts(tmp_path: Path) -> None:
+    six_pictures(tmp_path / "pictures", 10)
+    pictures = {"kind": "folder", "path": str(tmp_path / "pictures")}
+    base = make_sd15(tmp_path / "base", layers=1)
+    spec = {"split": {"k_fold": 2}, "metrics": ["probe"], "home": str(tmp_path / "data"), "base": str(base)}
+    train = {"steps": 2, "batch_size": 2, "checkpoint_every": 2, "probe_every": 1}
+    done = dataset_to_model(check(SMALL | {"pictures": pictures, "train": train} | spec, "test"))
+    assert done.job.snapshot.held_out == 0
+    assert {"probe/learning", "probe/learning_low"} <= set(done.judgement.figures)
+    assert "2 shorter runs" in Path(done.judgement.files["report"]).read_text()
+    assert len(list(done.job.folder.parent.glob("six-*/job.json"))) == 3
+    again = dataset_to_model(check(SMALL | {"pictures": pictures, "train": train} | spec, "test"))
+    assert not again.fresh
+    with pytest.raises(NotEnoughData, match="cannot be cut into 7 parts"):
+        dataset_to_model(
+            check(SMALL | {"pictures": pictures, "train": train} | spec | {"split": {"k_fold": 7}}, "test")
+        )

@@ -1,0 +1,93 @@
+"""What housekeeping finds and removes, and above all what it leaves alone."""
+
+import json
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from core.caption import Caption
+from flows.home import Home
+from flows.housekeeping import keep_house
+from flows.keeping import DAY
+from store.lock import exclusive
+from store.store import Store
+from tests.store.things import a_record
+
+OLD = time.time() - 30 * DAY
+
+
+def put(path: Path, *, age: float = OLD, text: str = "x" * 1000) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, (age, age))
+    return path
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "data")
+
+
+def run_folder(home: Home, name: str, *, version: str = "1", age: float = OLD) -> Path:
+    folder = home.run(name)
+    put(folder / "training" / "checkpoints" / "step-00000004.safetensors")
+    put(folder / "training" / "weights" / "step-00000004" / "kohya.safetensors")
+    put(folder / "weights" / "mine.safetensors")
+    put(folder / "report.html")
+    put(folder / ".lock", text="")
+    put(folder / "verdict.json", age=age, text=json.dumps({"version": version}))
+    return folder
+
+
+def files(home: Home) -> set[str]:
+    return {str(path.relative_to(home.root)) for path in home.root.rglob("*") if path.is_file()}
+
+
+def test_only_checkpoints_of_finished_runs_go_and_only_when_asked(home: Home) -> None:
+    run_folder(home, "done-1")
+    run_folder(home, "unregistered-2", version="")
+    run_folder(home, "fresh-3", age=time.time())
+    put(home.run("stopped-4") / "training" / "checkpoints" / "step-00000002.safetensors")
+    before = files(home)
+    found = keep_house(home, 14, delete=False)
+    assert [(one.what, one.path.parents[1].name, one.size) for one in found.found] == [("checkpoints", "done-1", 1000)]
+    assert files(home) == before
+    assert keep_house(home, 14, delete=True).freed == 1000
+    assert before - files(home) == {"runs/done-1/training/checkpoints/step-00000004.safetensors"}
+
+
+def test_a_run_that_somebody_works_on_is_left_alone(home: Home) -> None:
+    folder = run_folder(home, "done-1")
+    with exclusive(folder / ".lock"):
+        assert not keep_house(home, 14, delete=True).found
+
+
+def test_halves_of_dead_writers_and_old_evaluations_go(home: Home) -> None:
+    mine = put(home.run("a-1") / f".weights.safetensors.{os.getpid()}.partial")
+    put(home.run("a-1") / "job.json")
+    put(home.run("a-1") / ".weights.safetensors.4194304.partial")  # above the largest process id
+    put(home.root / "evaluations" / "old" / "probe.npz")
+    put(home.root / "evaluations" / "new" / "probe.npz", age=time.time())
+    put(home.run("empty-2") / ".lock", text="")
+    os.utime(home.run("empty-2"), (OLD, OLD))
+    found = keep_house(home, 14, delete=True)
+    assert [one.what for one in found.found] == ["empty run", "half a file", "cache"]
+    assert files(home) == {f"runs/a-1/{mine.name}", "runs/a-1/job.json", "evaluations/new/probe.npz"}
+
+
+def test_versions_that_a_snapshot_holds_stay_readable(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.upkeep.READABLE", timedelta(0))
+    store = Store.open(home.store("mine"))
+    store.put_records([a_record(1)])
+    held = store.snapshot()
+    for text in ("one", "two", "three"):
+        store.put_captions([Caption(a_record(1).id, user=text)])
+    found = keep_house(home, 0, delete=False).found
+    assert [one.what for one in found] == ["old versions"]
+    assert keep_house(home, 0, delete=True).freed > 0
+    assert not keep_house(home, 0, delete=False).found
+    assert len(store.records(tag=held.tag)) == 1
+    assert store.captions()[a_record(1).id].user == "three"
