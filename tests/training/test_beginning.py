@@ -39,7 +39,7 @@ def test_every_kind_begins_as_its_file_is_and_the_base_stays_the_base(
     adapter = Adapter.parse({"kind": kind, **RICH.get(kind, {}), **OTHER.get(kind, {})}).attach(base)
     try:
         assert adapter.begin(file) == ""
-        torch.testing.assert_close(answer(base), learned, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(answer(base), learned, atol=1e-4, rtol=1e-3)
         with base.untuned():
             assert torch.equal(answer(base), before)
     finally:
