@@ -27,7 +27,7 @@ demo: $(INSTALLED) ## the main job on real pictures: from a folder to a fine-tun
 	@$(BIN)/velatura run recipes/openmoji.yaml
 
 test: $(INSTALLED) ## all tests; no GPU, no network
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
