@@ -84,10 +84,12 @@ class Crew:
             _signal(one.pid, signal.SIGTERM)
         family = list({one.pid: one for one in [*family, *descendants(os.getpid())]}.values())
         _, left = psutil.wait_procs(family, FAREWELL)
-        for one in [*left, *descendants(os.getpid())]:
+        deaf = list({one.pid: one for one in [*left, *descendants(os.getpid())]}.values())
+        for one in deaf:
             _signal(one.pid, signal.SIGKILL)
         for _, process in self.running.values():
             process.wait(5)
+        psutil.wait_procs(deaf, FAREWELL)  # a signal is sent, not obeyed: none may be left when this returns
         return [str(one.pid) for one in left]
 
 
