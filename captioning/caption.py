@@ -32,7 +32,8 @@ def caption(store: Store, captioner: Captioner, read: Read, *, base: str = "pock
     by_person = {review.record.id for review in reviews}
     automatic = [record for record in records if record.id not in by_person]
     batch = Batch(records, read, store.cache("embeddings"), reviews, base)
-    keys = captioner.engines(batch) if automatic else {}
+    engines = captioner.engines(batch) if automatic else {}
+    keys = {record.id: " on ".join((engines[record.id], *record.ground)) for record in automatic}
     stale = [r for r in automatic if r.id not in known or known[r.id].engine != keys[r.id]]
     for start in range(0, len(stale), SHARD):
         report("captioning", start, len(stale))

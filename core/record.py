@@ -74,6 +74,11 @@ class Record:
         """What its pixels follow from: the bytes, and how they are read."""
         return f"{self.sha256} {self.drawn.get('reading', '')}".rstrip()
 
+    @property
+    def ground(self) -> tuple[str, ...]:
+        """The colour that shows through, if that is not white: what follows from its pixels follows from that, too."""
+        return (str(self.drawn["matte"]),) if "matte" in self.drawn else ()
+
     @staticmethod
     def id_of(source: str, name: str, sha256: str) -> str:
         """The id of a real picture."""
@@ -84,11 +89,11 @@ class Record:
     ) -> Record:
         """A new record made from this one by ``block``: it inherits group, source and name, and is never held out.
 
-        Its id follows from parent, fingerprint and seed, so making it again changes nothing.
+        Its id follows from parent (and its ground), fingerprint and seed, so making it again changes nothing.
         """
         return replace(
             self,
-            id=digest("derived", self.id, block.fingerprint, seed, length=32),
+            id=digest("derived", self.id, *self.ground, block.fingerprint, seed, length=32),
             sha256=sha256,
             size=0,
             mtime_ns=0,

@@ -38,6 +38,5 @@ def manifest_of(records: Iterable[Record], captions: dict[str, Caption]) -> str:
 def _use(record: Record) -> str:
     """How often it is drawn, what for and on which ground if that is not white; empty for an ordinary picture."""
     marks = sorted(tag for tag in record.tags if is_mark(tag))
-    if "matte" in record.drawn:
-        marks.append(f"matte={record.drawn['matte']}")
+    marks += [f"matte={colour}" for colour in record.ground]
     return f"|{record.weight!r}|{'|'.join(marks)}" if marks or record.weight != 1 else ""

@@ -58,6 +58,14 @@ def test_each_block_makes_its_copies_of_each_training_picture(store: Store) -> N
         assert not np.array_equal(picture, a_picture(int(parent.name[0])))
 
 
+def test_a_picture_on_another_ground_has_its_copies_made_again(store: Store) -> None:
+    run(store)
+    before = {record.id for record in kept(store)}
+    store.put_records([replace(PARENTS[1], drawn={"matte": "#0000ff"})])
+    assert run(store) == Augmented(made=5, unchanged=10, removed=5, refused=0)
+    assert {record.parent for record in kept(store) if record.id not in before} == {PARENTS[1].id}
+
+
 def test_what_was_drawn_stands_in_the_row_and_makes_the_same_picture_again(store: Store) -> None:
     run(store, [Crop()])
     for record in kept(store):

@@ -1,7 +1,9 @@
 """Generators that draw with a base: on a tiny random one, since it is their doing and not their art that is tested."""
 
 import json
+import multiprocessing
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from augment.generators.lineart_to_image import LineartToImage
 from core.errors import MissingBase, RecipeError
 from core.marks import REGULARISATION
 from core.seeding import generator
-from tests.augment.things import a_picture, a_record
+from tests.augment.things import a_picture, a_record, generated_in_another_process
 
 BATCH: list[Parent] = [(a_record(n), a_picture(n, 80 + 60 * (n - 1), 64), f"a red cat {n}") for n in (1, 2)]
 
@@ -40,6 +42,14 @@ def test_a_picture_follows_from_its_parent_caption_and_seed_alone(kind: str, tin
     assert not np.array_equal(other.pixels, alone.pixels)
     assert alone.pixels.dtype == np.uint8
     assert Generator.parse(one.dump()).fingerprint == one.fingerprint
+
+
+def test_what_is_drawn_is_the_same_in_another_process(tiny_base: Path, controlnet: Path) -> None:
+    blocks = [block(kind, tiny_base, controlnet).dump() for kind in ("img2img", "from_base", "lineart_to_image")]
+    blocks.append({"kind": "lineart"})
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        there = pool.submit(generated_in_another_process, blocks).result()
+    assert generated_in_another_process(blocks) == there
 
 
 def test_img2img_goes_further_at_higher_strength(tiny_base: Path) -> None:

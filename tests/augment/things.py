@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
+from augment.generator import Generator
 from augment.png import png_of
 from augment.transform import Transform
 from core.hashing import sha256_of
@@ -45,3 +46,10 @@ def made_in_another_process(kind: str, numbers: list[int], seed: int) -> list[by
     return [
         png_of(block.apply(a_picture(n), generator(a_record(n).id, block.fingerprint, seed)).pixels) for n in numbers
     ]
+
+
+def generated_in_another_process(blocks: list[dict[str, Any]]) -> list[list[bytes]]:
+    """PNG bytes of two pictures by each block."""
+    batch = [(a_record(n), a_picture(n), "a red cat") for n in (1, 2)]
+    made = [Generator.parse(block).generate(batch, [generator(n) for n in (1, 2)]) for block in blocks]
+    return [[png_of(one.pixels) for one in pictures] for pictures in made]

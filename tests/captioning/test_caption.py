@@ -57,6 +57,13 @@ def test_one_more_picture_is_the_only_one_that_is_captioned(store: Store, tags: 
     assert {key: said for key, said in store.captions().items() if key in before} == before
 
 
+def test_a_picture_on_another_ground_is_captioned_again(store: Store, tags: ClipTags) -> None:
+    caption(store, tags, read)
+    store.put_records([replace(RECORDS[2], drawn={"matte": "#0000ff", "reading": "another"})])
+    assert caption(store, tags, read) == Captioned(made=1, unchanged=5, by_person=0)
+    assert caption(store, tags, unread).made == 0
+
+
 def test_what_a_person_wrote_is_never_touched(store: Store, tags: ClipTags) -> None:
     store.put_captions([Caption(RECORDS[0].id, user="my cat Tiger")])
     assert caption(store, tags, read) == Captioned(made=5, unchanged=0, by_person=1)
