@@ -1,10 +1,8 @@
 """What the world does to a run: somebody else writes to the same store, the disk is full, the recipe has a typo."""
 
-import json
 import multiprocessing
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -93,33 +91,6 @@ def test_a_typo_is_told_by_the_command_without_a_traceback(tmp_path: Path) -> No
     assert "recipe error" in done.stderr
     assert "train.stpes: no such key; did you mean `steps`?" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_ctrl_c_in_the_middle_of_training_is_told_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    pictures = {"kind": "folder", "path": str(six_pictures(tmp_path / "pictures"))}
-    train = {"steps": 60, "batch_size": 2, "checkpoint_every": 10, "probe_every": 60}
-    path.write_text(yaml.safe_dump(SMALL | {"pictures": pictures, "train": train, "home": str(tmp_path / "data")}))
-    command = [sys.executable, "-m", "flows.command_line", "run", str(path)]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  background jobs ignore it
-    )
-    assert process.stderr is not None
-    told = []
-    for line in process.stderr:
-        told.append(line.strip())
-        if line.startswith("training: 60 to do"):
-            os.killpg(process.pid, signal.SIGINT)  # what a terminal does
-    assert process.wait() == 130
-    assert told[-1] == "interrupted; the same command goes on where it stopped"
-    assert "Traceback" not in "".join(told)
-    done = subprocess.run([*command, "--json"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["read"] == 0
 
 
 def test_a_run_that_is_told_to_end_leaves_no_server_behind(tmp_path: Path) -> None:
