@@ -1,4 +1,4 @@
-"""`velatura data`: the versions of a dataset, what is in them, and getting it out."""
+"""`velatura data`: the snapshots of a dataset, what is in them, and getting it out."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ from store.store import Store
 NOW = "now"
 """names the present state wherever a snapshot is named"""
 
-data = typer.Typer(help="See, compare, name, restore and export the versions of a dataset.", no_args_is_help=True)
+data = typer.Typer(help="See, compare, name, restore and export the snapshots of a dataset.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of words, for scripts.")]
 Version = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="Such as data-0003, a name of yours, or `now`.")]
 data.command()(export)
@@ -27,12 +27,12 @@ data.command()(export)
 
 @data.callback()
 def about() -> None:
-    """See, compare, name, restore and export the versions of a dataset."""
+    """See, compare, name, restore and export the snapshots (versions) of a dataset."""
 
 
 @data.command()
 def log(dataset: DatasetName = "", home: HomeFolder = "", as_json: Json = False) -> None:
-    """List the versions of a dataset: when, how many pictures, your names for them, what was trained on them."""
+    """List the snapshots of a dataset: when, how many pictures, your names for them, what was trained on them."""
     from flows.data_words import Entry, log_lines
     from flows.usage import uses
 
@@ -49,7 +49,7 @@ def log(dataset: DatasetName = "", home: HomeFolder = "", as_json: Json = False)
 
 @data.command()
 def diff(
-    before: Annotated[str, typer.Argument(metavar="A", help="The earlier version: a snapshot, a name of yours.")],
+    before: Annotated[str, typer.Argument(metavar="A", help="The earlier snapshot, or a name of yours.")],
     after: Annotated[str, typer.Argument(metavar="[B]", help="The later one; default: the present state.")] = NOW,
     dataset: DatasetName = "",
     home: HomeFolder = "",
@@ -57,7 +57,7 @@ def diff(
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures to this file, too.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what was added, changed, removed, refused, captioned anew or moved between two versions."""
+    """Tell what was added, changed, removed, refused, captioned anew or moved between two snapshots."""
     from curation.versions import difference
     from flows.data_words import difference_json, difference_lines
 
@@ -123,7 +123,7 @@ def show(
     home: HomeFolder = "",
     as_json: Json = False,
 ) -> None:
-    """Count what is in a version by verdict, split, source, reason and size; or tell all about one picture."""
+    """Count what is in a snapshot by verdict, split, source, reason and size; or tell all about one picture."""
     store = open_dataset(dataset, home)
     chosen = version(store, snapshot)
     if picture:

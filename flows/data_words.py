@@ -1,4 +1,4 @@
-"""Versions of a dataset in words and as JSON: what `velatura data` prints."""
+"""Snapshots of a dataset in words and as JSON: what `velatura data` prints."""
 
 from __future__ import annotations
 

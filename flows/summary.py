@@ -97,7 +97,7 @@ def in_words(outcome: Outcome) -> str:
 def data_lines(outcome: Outcome) -> list[str]:
     """What became of the pictures."""
     snapshot, prepared = outcome.job.snapshot, outcome.prepared
-    version = f"          dataset {snapshot.tag}, manifest {snapshot.manifest[:12]}"
+    version = f"          snapshot {snapshot.tag}, manifest {snapshot.manifest[:12]}"
     if prepared is None:
         named = escape(outcome.job.recipe.snapshot)
         words = f"those of the snapshot {named}, as they are there: {snapshot.count:,}, {snapshot.held_out:,} held out"
