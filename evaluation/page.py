@@ -115,8 +115,8 @@ def _curves(data: ReportData) -> str:
         "<h2>What it learned, and what it learned by heart</h2>"
         "<p>Learning: how much less it errs than the base on pictures it never trained on. Gap: how much more it "
         "gained on the trained ones. A good run rises in learning and keeps the gap low; where learning turns down "
-        f"and the gap opens, it has begun to memorise. Measured on {counts} pictures, with the same noise for base and "
-        "tuned model; bands are 95 % intervals.</p>"
+        f"and the gap opens, it has begun to memorise. While it trained, {counts} pictures were looked at (the figures "
+        "above are of all), with the same noise for base and tuned model; bands are 95 % intervals.</p>"
         f'<div class="panel">{KEY}{drawn}</div>'
     )
 
@@ -230,9 +230,12 @@ def _figures(data: ReportData) -> str:
     return "".join(
         [
             "<h2>All figures</h2><p>Intervals hold 95 %, over groups of near-duplicates.</p>",
-            *(folded(f"Probe at step {step}", figure_table(data.curve[step].figures)) for step in sorted(data.curve)),
             *(
-                folded(f"{names[kind]} at step {data.verdict.step}", figure_table(one.figures))
+                folded(f"Probe at step {step}, while it trained", figure_table(data.curve[step].figures))
+                for step in sorted(data.curve)
+            ),
+            *(
+                folded(f"{names[kind]} at step {data.verdict.step}, at the end", figure_table(one.figures))
                 for kind, one in data.measured.items()
             ),
         ]
