@@ -1,10 +1,13 @@
-"""Notices that the process is asked to stop (SIGTERM), so that the loop can save first."""
+"""Notices that the process is asked to stop (SIGTERM, or Ctrl-C in its terminal), so that the loop can save first."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+HEARD = (signal.SIGTERM, signal.SIGINT)
+"""a terminal sends the second to all it runs, whereupon who started this process sends it the first as well"""
 
 
 class Stopping:
@@ -19,7 +22,7 @@ class Stopping:
 
 @contextmanager
 def stopping() -> Iterator[Stopping]:
-    """Within it the first SIGTERM only sets the flag; a second one ends the process.
+    """Within it the first of each signal only sets the flag; a second one ends the process.
 
     Elsewhere than in the main thread, where Python hears no signals, the flag stays as it is.
     """
@@ -28,12 +31,14 @@ def stopping() -> Iterator[Stopping]:
         yield flag
         return
 
-    def hear(_number: int, _frame: FrameType | None) -> None:
+    def hear(number: int, _frame: FrameType | None) -> None:
         flag.asked = True
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(number, signal.SIG_DFL)
 
-    before = signal.signal(signal.SIGTERM, hear)
+    heard = [number for number in HEARD if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, hear) for number in heard}
     try:
         yield flag
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

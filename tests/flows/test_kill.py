@@ -24,6 +24,7 @@ def test_a_run_that_was_interrupted_and_killed_ends_with_the_same_manifest_and_t
     told = interrupted_while_it_trains(recipe, tmp_path / "disturbed")
     assert told[-1] == "interrupted; the same command goes on where it stopped"
     assert "Traceback" not in "\n".join(told)
+    assert "a checkpoint was saved" in next((tmp_path / "disturbed").glob("runs/*/trainer.log")).read_text()
     end = disturbed(recipe, tmp_path / "disturbed", seconds, kills=1, seed=1)
     assert end.kills > 0
     assert (end.manifest, end.weights) == (truth.manifest, truth.weights)

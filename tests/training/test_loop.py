@@ -92,16 +92,23 @@ def test_a_killed_run_goes_on_bit_for_bit(base_folder: Path, straight: Path, tmp
     assert weights(tmp_path) == weights(straight)
 
 
-def test_it_stops_cleanly_when_asked_to_and_goes_on_bit_for_bit(base: Backbone, straight: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_cleanly_when_asked_to_and_goes_on_bit_for_bit(
+    number: signal.Signals, base: Backbone, straight: Path, tmp_path: Path
+) -> None:
+    before = signal.signal(number, signal.default_int_handler)  # background jobs are started deaf to Ctrl-C
+
     def ask(step: int, _figures: dict[str, float]) -> None:
         if step == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
-    before = signal.getsignal(signal.SIGTERM)
-    stopped = runs.run(base, tmp_path, on_log=ask)
+    try:
+        stopped = runs.run(base, tmp_path, on_log=ask)
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
     assert (stopped.step, stopped.finished) == (5, False), "the step that was under way is finished and kept"
     assert checkpoints.steps_in(tmp_path / "checkpoints")[0] == 5
-    assert signal.getsignal(signal.SIGTERM) == before
     assert runs.run(base, tmp_path).finished
     assert weights(tmp_path) == weights(straight)
 
