@@ -83,9 +83,7 @@ class Job:
     @property
     def device(self) -> str:
         """Where networks run: the GPU if there is one."""
-        import torch
-
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return device()
 
     @property
     def trigger(self) -> str:
@@ -102,8 +100,15 @@ class Job:
             "velatura.key": self.key,
             "velatura.manifest": self.snapshot.manifest,
             "velatura.dataset": self.snapshot.tag,
-            "velatura.recipe": json.dumps(self.recipe.model_dump(mode="json"), sort_keys=True),
+            "velatura.recipe": json.dumps(self.recipe.model_dump(mode="json", exclude={"engine"}), sort_keys=True),
         }
+
+
+def device() -> str:
+    """The GPU if there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def reader(store: Store) -> Read:

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from socket import gethostname
+from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
@@ -28,6 +29,8 @@ from store.rows import Row, arrow_of, caption_of, caption_row, record_of, record
 from store.table import Table, find, find_or_make
 from store.tables import CAPTIONS, DESCRIBING, EDITS, RECORDS, TABLES, TAGGED
 
+CacheName: TypeAlias = Literal["embeddings", "latents", "text_states"]
+
 
 class Store:
     """A folder of LanceDB tables. Cheap to open, and every process opens its own; pickled, it is opened again."""
@@ -42,10 +45,12 @@ class Store:
         """The store at ``uri``, made if the folder is new or empty; a `StoreError` if it holds anything else."""
         import lancedb  # takes seconds, and a recipe is read without it
 
-        uri = folder.absolute(uri)
+        uri = folder.followed(folder.absolute(uri))
+        always_newest = timedelta(0)
         with explained(uri):
             folder.claim(uri)
-            connection = lancedb.connect(uri, read_consistency_interval=timedelta(0))  # always the newest version
+            how = folder.options(uri)
+            connection = lancedb.connect(uri, read_consistency_interval=always_newest, storage_options=how or None)
             found = {name: find(connection, name, schema) for name, schema in TABLES.items()}
             tables = {name: table for name, table in found.items() if table is not None}
             if len(tables) < len(TABLES):
@@ -54,7 +59,17 @@ class Store:
         return cls(uri, tables)
 
     def __reduce__(self) -> tuple[Callable[[str], Store], tuple[str]]:
-        return Store.open, (self.uri,)
+        return Store.again, (self.uri,)
+
+    @classmethod
+    def again(cls, uri: str) -> Store:
+        """A store that another process has open; a `StoreError` where this machine does not see it."""
+        if not folder.is_there(uri):
+            raise StoreError(
+                f"{gethostname()} does not see the store {uri}; put it into a folder that all machines share under "
+                "this path, or on S3 (`store: s3://bucket/prefix` in the recipe)"
+            )
+        return cls.open(uri)
 
     @contextmanager
     def writer(self, waiting: Waiting | None = None) -> Iterator[None]:
@@ -160,7 +175,7 @@ class Store:
         """The captions of some records, by the record's id."""
         return self._captions(records) if records else {}
 
-    def cache(self, table: Literal["embeddings", "latents", "text_states"]) -> Cache:
+    def cache(self, table: CacheName) -> Cache:
         """Arrays by content key."""
         return TableCache(self._tables[table])
 
