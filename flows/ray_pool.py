@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import time
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -41,7 +42,9 @@ def cluster(address: str, workers: int) -> Iterator[None]:
         return
     how: dict[str, Any] = {"address": address} if address else {"num_cpus": workers or None, "include_dashboard": False}
     try:
-        ray.init(**how, log_to_driver=False, logging_level=logging.ERROR)
+        with warnings.catch_warnings():  # of LanceDB, about forks: what is forked here becomes another program at once
+            warnings.filterwarnings("ignore", message="lancedb fork support")
+            ray.init(**how, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise EngineError(f"engine.address {address or '(empty)'}: Ray says: {str(error).splitlines()[0]}") from error
     try:

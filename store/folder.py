@@ -92,6 +92,7 @@ def options(uri: str) -> dict[str, str]:
         "allow_http": str(endpoint.startswith("http://")).lower(),
         "aws_region": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         "aws_virtual_hosted_style_request": "false",
+        "client_retry_timeout": "30",
     }
 
 
