@@ -44,6 +44,11 @@ class Job:
         return self.folder / "plan.txt"
 
     @property
+    def held(self) -> Path:
+        """Which cached arrays the run works with."""
+        return self.folder / "cached.json"
+
+    @property
     def steps(self) -> Path:
         """A folder per looked-at step: probe losses, weights, samples."""
         return self.folder / "steps"

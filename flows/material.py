@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from backbones.backbone import Backbone, Conditioning
 from backbones.encoding import conditionings, latents
 from backbones.reading_text import TextReading
+from core.cache import Touched
 from core.errors import NotEnoughData
 from core.marks import REGULARISATION, root_of
 from core.record import Record
@@ -13,6 +14,7 @@ from core.seeding import seed_of
 from evaluation.case import Case, prior_cases
 from evaluation.metric import Evidence
 from flows.class_examples import beside, class_examples
+from flows.eviction import EVICTED, hold
 from flows.folds import in_fold
 from flows.framing import framing, masked
 from flows.job import Job, reader
@@ -112,19 +114,22 @@ def gather(job: Job, store: Store, backbone: Backbone) -> Material:
         raise NotEnoughData(f"no picture is left to train on; the dataset {tag} keeps {len(kept)}, all held out")
     words = wording(job, store, kept)
     texts, wordings = words.texts, words.wordings
-    shown, cache = framing(spec, backbone, kept), store.cache("latents")
+    shown = framing(spec, backbone, kept)
+    touched = {table: Touched(store.cache(table)) for table in EVICTED}
+    cache = touched["latents"]
     mask = masked(spec.masks, backbone, store, trained, shown)
     pictures = latents(backbone, kept, reader(store), cache, resolution=shown.resolution, sizes=shown.sizes)
-    of_class = class_examples(job, store, backbone)
+    of_class = class_examples(job, store, backbone, cache)
     spoken = [*words.spoken, *(example.caption for example in of_class)]
     reading = TextReading(spec.captions.tokens, spec.captions.emphasis)
-    told = conditionings(backbone, spoken, store.cache("text_states"), reading)
+    told = conditionings(backbone, spoken, touched["text_states"], reading)
 
     def cases(split: str) -> Sequence[Case]:
         real = [record for record in kept if record.split == split and is_real(record)]
         return [Case(r.id, r.group, pictures[r.id], told[texts[r.id]] | shown.told(backbone, r)) for r in real]
 
     prior = prior_cases(backbone, samples.prior, cache, steps=samples.steps, guidance=samples.guidance)
+    hold(job, touched)
     evidence = Evidence(train=cases("train"), held_out=cases("held_out"), prior=prior)
     examples = [
         Example(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.cache import Array
-from store.store import CacheName
+from store.tables import CacheName
 
 if TYPE_CHECKING:
     from store.store import Store

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from socket import gethostname
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import pyarrow as pa
 
@@ -17,7 +17,7 @@ from core.caption import Caption
 from core.errors import StoreError
 from core.record import Record
 from core.snapshot import Snapshot, manifest_of
-from store import edits, folder, names, snapshots
+from store import edits, eviction, folder, names, snapshots
 from store.batches import batches
 from store.cache import TableCache
 from store.edits import Edit
@@ -27,9 +27,7 @@ from store.images import Images
 from store.lock import Waiting, exclusive, reentrant
 from store.rows import Row, arrow_of, caption_of, caption_row, record_of, record_row, rows_of
 from store.table import Table, find, find_or_make
-from store.tables import CAPTIONS, DESCRIBING, EDITS, RECORDS, TABLES, TAGGED
-
-CacheName: TypeAlias = Literal["embeddings", "latents", "text_states"]
+from store.tables import CAPTIONS, DESCRIBING, EDITS, RECORDS, TABLES, TAGGED, CacheName
 
 
 class Store:
@@ -46,11 +44,10 @@ class Store:
         import lancedb  # takes seconds, and a recipe is read without it
 
         uri = folder.followed(folder.absolute(uri))
-        always_newest = timedelta(0)
+        newest = {"read_consistency_interval": timedelta(0)}  # always the newest version
         with explained(uri):
             folder.claim(uri)
-            how = folder.options(uri)
-            connection = lancedb.connect(uri, read_consistency_interval=always_newest, storage_options=how or None)
+            connection = lancedb.connect(uri, storage_options=folder.options(uri) or None, **newest)
             found = {name: find(connection, name, schema) for name, schema in TABLES.items()}
             tables = {name: table for name, table in found.items() if table is not None}
             if len(tables) < len(TABLES):
@@ -65,10 +62,8 @@ class Store:
     def again(cls, uri: str) -> Store:
         """A store that another process has open; a `StoreError` where this machine does not see it."""
         if not folder.is_there(uri):
-            raise StoreError(
-                f"{gethostname()} does not see the store {uri}; put it into a folder that all machines share under "
-                "this path, or on S3 (`store: s3://bucket/prefix` in the recipe)"
-            )
+            where = "in a folder that all machines share under this path, or on S3 (`store: s3://bucket` in the recipe)"
+            raise StoreError(f"{gethostname()} does not see the store {uri}; it must be {where}")
         return cls.open(uri)
 
     @contextmanager
@@ -236,6 +231,14 @@ class Store:
         """Bytes that no snapshot holds and that were not current for so long: what can go, or what went."""
         with self.writer() if delete else nullcontext():
             return sum(table.let_go(older_than, delete=delete) for table in self._tables.values())
+
+    def evict(self, held: Mapping[CacheName, Collection[str]], most: int, *, delete: bool) -> tuple[int, int]:
+        """(arrays, bytes) that can go, or went, so that these caches have ``most`` bytes together: the oldest first.
+
+        What is ``held`` stays, however much that is.
+        """
+        with self.writer() if delete else nullcontext():
+            return eviction.evict({self._tables[name]: keys for name, keys in held.items()}, most, delete=delete)
 
     def _take(self, unchanged: Callable[[Snapshot], bool]) -> Snapshot:
         return snapshots.take(

@@ -43,8 +43,7 @@ def make_bucket(name: str, server: str) -> str:
     return f"s3://{name}"
 
 
-if __name__ == "__main__":  # python -m tests.s3: a server and a bucket to try things with
+if __name__ == "__main__":  # python -m tests.s3 COMMAND...: with a server, and a bucket that the store's tests then use
     with s3_server() as address:
-        print(" ".join(f"{key}={value}" for key, value in environment(address).items()), make_bucket("try", address))
-        sys.stdout.flush()
-        os.read(0, 1)
+        bucket = {"VELATURA_TEST_BUCKET": make_bucket("tests", address)}
+        sys.exit(subprocess.run(sys.argv[1:], env={**os.environ, **environment(address), **bucket}).returncode)
