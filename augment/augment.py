@@ -21,12 +21,13 @@ from augment.plan import (
 )
 from augment.transform import Transform
 from core.caption import Caption
-from core.engine import HERE, Engine, cut
+from core.engine import HERE, Engine, cut, gathered
 from core.hashing import digest
 from core.pixels import Read
 from core.progress import report
 from core.record import Record
 from store.carried import Carried
+from store.image import Image
 from store.store import Store
 
 SHARD = 64
@@ -118,17 +119,24 @@ def _make(
     store: Store, missing: Sequence[Wanted], workshop: Workshop, seen: set[tuple[str, str]], engine: Engine
 ) -> list[Record]:
     fresh: list[Record] = []
-    shards = cut(missing, SENT if engine.apart else SHARD)
     report("augmenting", 0, len(missing))
-    for shard, (made, vectors) in zip(shards, engine.map(workshop, shards), strict=True):
-        if vectors:
-            workshop.cache.put(vectors)
-        store.put_images(image for _, image in made)
-        records = told_apart(shard, [record for record, _ in made], seen)
+    for made in gathered(_made(missing, workshop, engine), SHARD):
+        store.put_images(image for _, _, image in made)
+        records = told_apart([item for item, _, _ in made], [record for _, record, _ in made], seen)
         store.put_records(records)
         fresh += records
         report("augmenting", len(fresh), len(missing))
     return fresh
+
+
+def _made(
+    missing: Sequence[Wanted], workshop: Workshop, engine: Engine
+) -> Iterator[list[tuple[Wanted, Record, Image]]]:
+    shards = cut(missing, SENT if engine.apart else SHARD)
+    for shard, (made, vectors) in zip(shards, engine.map(workshop, shards), strict=True):
+        if vectors:
+            workshop.cache.put(vectors)
+        yield [(item, record, image) for item, (record, image) in zip(shard, made, strict=True)]
 
 
 def _accepted(

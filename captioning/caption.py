@@ -1,12 +1,12 @@
 """The stage: caption the real pictures whose key changed, and leave alone what a person wrote."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from captioning.captioner import Batch, Captioner, Review
 from core.cache import Array
 from core.caption import Caption
-from core.engine import HERE, Engine, cut
+from core.engine import HERE, Engine, cut, gathered
 from core.pixels import Read
 from core.progress import report
 from core.record import Record
@@ -60,10 +60,16 @@ def caption(
     writing = Writing(captioner, replace(batch, records=()), cache)
     done = 0
     report("captioning", 0, len(stale))
-    for made, computed in engine.map(writing, cut(stale, SENT if engine.apart else SHARD)):
-        if computed:
-            cache.put(computed)
+    for made in gathered(written(writing, stale, engine), SHARD):
         store.put_captions(replace(said, engine=keys[said.record]) for said in made)
         done += len(made)
         report("captioning", done, len(stale))
     return Captioned(made=len(stale), unchanged=len(automatic) - len(stale), by_person=len(by_person))
+
+
+def written(writing: Writing, records: Sequence[Record], engine: Engine) -> Iterator[list[Caption]]:
+    """Captions of some records at a time; what was computed for them elsewhere is put into the cache here."""
+    for made, computed in engine.map(writing, cut(records, SENT if engine.apart else SHARD)):
+        if computed:
+            writing.cache.put(computed)
+        yield made

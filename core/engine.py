@@ -34,6 +34,18 @@ class Here:
 HERE = Here()
 
 
+def gathered(results: Iterable[list[T]], least: int) -> Iterator[list[T]]:
+    """Lists joined until they have ``least`` items, so that what comes in small parts is written in large ones."""
+    together: list[T] = []
+    for some in results:
+        together += some
+        if len(together) >= least:
+            yield together
+            together = []
+    if together:
+        yield together
+
+
 def cut(items: Sequence[T], size: int) -> list[Sequence[T]]:
     """Parts of ``size`` items, the last one shorter."""
     return [items[start : start + size] for start in range(0, len(items), size)]

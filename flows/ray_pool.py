@@ -22,6 +22,8 @@ from core.errors import EngineError, MissingExtra, VelaturaError
 T = TypeVar("T")
 R = TypeVar("R")
 
+STARTS = 3
+"""times that Ray is started on this machine: it gives up after 30 seconds, which a busy machine may need"""
 AT_ONCE = 2
 """parts that a hand has: one to work on, one that is on its way"""
 TRIES = 3
@@ -41,12 +43,19 @@ def cluster(address: str, workers: int) -> Iterator[None]:
         yield
         return
     how: dict[str, Any] = {"address": address} if address else {"num_cpus": workers or None, "include_dashboard": False}
-    try:
-        with warnings.catch_warnings():  # of LanceDB, about forks: what is forked here becomes another program at once
-            warnings.filterwarnings("ignore", message="lancedb fork support")
-            ray.init(**how, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise EngineError(f"engine.address {address or '(empty)'}: Ray says: {str(error).splitlines()[0]}") from error
+    for attempt in range(STARTS):
+        try:
+            with warnings.catch_warnings():  # of LanceDB, about forks: what is forked becomes another program at once
+                warnings.filterwarnings("ignore", message="lancedb fork support")
+                ray.init(**how, log_to_driver=False, logging_level=logging.ERROR)
+            break
+        except Exception as error:  # Ray raises nearly anything, a bare Exception where it was too slow to start
+            ray.shutdown()
+            if address or attempt == STARTS - 1:
+                told = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise EngineError(
+                    f"engine: Ray {f'at {address}' if address else 'cannot be started'}: {told}"
+                ) from error
     try:
         yield
     finally:

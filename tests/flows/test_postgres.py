@@ -18,7 +18,9 @@ pytest.importorskip("psycopg2", reason="psycopg2 is not installed: pip install '
 pytestmark = [
     pytest.mark.server,
     pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed (Debian: postgresql)"),
-    pytest.mark.skipif(not os.environ.get("VELATURA_TEST_POSTGRES"), reason="a minute of two servers: make test-postgres"),
+    pytest.mark.skipif(
+        not os.environ.get("VELATURA_TEST_POSTGRES"), reason="a minute of two servers: make test-postgres"
+    ),
 ]
 
 

@@ -20,6 +20,13 @@ def store(tmp_path: Path) -> Store:
     return Store.open(f"{bucket}/{uuid.uuid4().hex}" if bucket else tmp_path / "store")
 
 
+@pytest.fixture
+def in_a_folder() -> None:
+    """For tests that look at the store's own files."""
+    if os.environ.get("VELATURA_TEST_BUCKET"):
+        pytest.skip("looks at files of a store in a folder")
+
+
 @pytest.fixture(scope="session")
 def writers() -> Iterator[ProcessPoolExecutor]:
     """Four processes, started by spawn."""
