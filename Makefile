@@ -8,7 +8,7 @@ DATA ?= velatura-data
 export DO_NOT_TRACK = true
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint check bench bench-demo bench-kills bench-captions bench-augment bench-curation bench-ingest-kills fuzz bench-training bench-training-kills bench-gpu pocket clean
+.PHONY: help install demo test test-s3 test-postgres bench-ray lint check bench bench-demo bench-kills bench-captions bench-augment bench-curation bench-ingest-kills fuzz bench-training bench-training-kills bench-gpu pocket clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,15 @@ demo: $(INSTALLED) ## the main job on real pictures: from a folder to a fine-tun
 test: $(INSTALLED) ## all tests; no GPU, no network
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+test-s3: $(INSTALLED) ## the store's tests on a bucket, where they are on a folder otherwise
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.s3 $(BIN)/python -m pytest tests/store
+
+test-postgres: $(INSTALLED) ## a run with both servers on PostgreSQL, where that is installed
+	OMP_NUM_THREADS=1 VELATURA_TEST_POSTGRES=1 $(BIN)/python -m pytest -rs tests/flows/test_postgres.py
+
+bench-ray: $(INSTALLED) ## the same recipe on Ray, a node killed in each stage: the same manifest? and what Ray costs
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.ray_cluster
+
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -36,7 +45,7 @@ lint: $(INSTALLED)
 
 check: lint test ## what CI runs: lint, types, tests
 
-bench: bench-demo bench-kills bench-captions bench-augment bench-curation bench-ingest-kills fuzz bench-training bench-training-kills bench-gpu ## every figure of docs/benchmarks.md beside its goal
+bench: bench-demo bench-kills bench-captions bench-augment bench-curation bench-ingest-kills fuzz bench-training bench-training-kills bench-ray bench-gpu ## every figure of docs/benchmarks.md beside its goal
 
 bench-demo: $(INSTALLED) ## what the demo takes and learns, and what overfitting looks like beside it
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.demo

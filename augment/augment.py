@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from augment import models
 from augment.acceptance import Acceptance, Candidate, Inspector, judged
 from augment.generator import Generator
-from augment.making import Workshop
+from augment.making import Workshop, told_apart
 from augment.plan import (
     Start,
     Wanted,
@@ -20,16 +20,20 @@ from augment.plan import (
     with_reasons,
 )
 from augment.transform import Transform
-from backbones.embedding import Embedder
 from core.caption import Caption
+from core.engine import HERE, Engine, cut, gathered
 from core.hashing import digest
 from core.pixels import Read
 from core.progress import report
 from core.record import Record
+from store.carried import Carried
+from store.image import Image
 from store.store import Store
 
 SHARD = 64
 """pictures after which what was made is put away, so that a run that is killed goes on from there"""
+SENT = 16
+"""pictures that are sent away together"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ def augment(
     share: float = 0.5,
     acceptance: Acceptance | None = None,
     inspector: Inspector | None = None,
+    engine: Engine = HERE,
 ) -> Augmented:
     """Bring the derived records in line with the training pictures, the blocks, ``copies`` of each, and ``seed``.
 
@@ -69,8 +74,9 @@ def augment(
     records, said = store.records(), store.captions()
     known = {record.id: record for record in records if record.depth > 0}
     real = [record for record in records if is_parent(record)]
-    eyes = Embedder.named(acceptance.clip, store.cache("embeddings")) if any(map(imagines, blocks)) else None
-    workshop = Workshop(read, eyes, inspector, set())
+    clip = acceptance.clip if any(map(imagines, blocks)) else ""
+    workshop = Workshop(read, clip, Carried(store, "embeddings"), inspector)
+    seen: set[tuple[str, str]] = set()
     wanted: dict[str, Wanted] = {}
     derived: list[Record] = []
     fresh: set[str] = set()
@@ -78,8 +84,8 @@ def augment(
     try:
         for _ in range(depth):
             asked = plan(starts, blocks, copies, seed)
-            workshop.seen.update(_seen(known, asked))
-            made = _make(store, [item for key, item in asked.items() if key not in known], workshop)
+            seen.update(_seen(known, asked))
+            made = _make(store, [item for key, item in asked.items() if key not in known], workshop, seen, engine)
             there = {**{key: known[key] for key in asked if key in known}, **{record.id: record for record in made}}
             level = [follow(record, asked[key]) for key, record in there.items()]
             level = _accepted(level, asked, real, acceptance, workshop)
@@ -109,16 +115,28 @@ def _text(record: Record, item: Wanted, said: Mapping[str, Caption]) -> str:
     return by_person or caption_of(record, item).automatic
 
 
-def _make(store: Store, missing: Sequence[Wanted], workshop: Workshop) -> list[Record]:
+def _make(
+    store: Store, missing: Sequence[Wanted], workshop: Workshop, seen: set[tuple[str, str]], engine: Engine
+) -> list[Record]:
     fresh: list[Record] = []
-    for start in range(0, len(missing), SHARD):
-        report("augmenting", start, len(missing))
-        made, images = workshop.made_of(missing[start : start + SHARD])
-        store.put_images(images)
-        store.put_records(made)
-        fresh += made
-    report("augmenting", len(missing), len(missing))
+    report("augmenting", 0, len(missing))
+    for made in gathered(_made(missing, workshop, engine), SHARD):
+        store.put_images(image for _, _, image in made)
+        records = told_apart([item for item, _, _ in made], [record for _, record, _ in made], seen)
+        store.put_records(records)
+        fresh += records
+        report("augmenting", len(fresh), len(missing))
     return fresh
+
+
+def _made(
+    missing: Sequence[Wanted], workshop: Workshop, engine: Engine
+) -> Iterator[list[tuple[Wanted, Record, Image]]]:
+    shards = cut(missing, SENT if engine.apart else SHARD)
+    for shard, (made, vectors) in zip(shards, engine.map(workshop, shards), strict=True):
+        if vectors:
+            workshop.cache.put(vectors)
+        yield [(item, record, image) for item, (record, image) in zip(shard, made, strict=True)]
 
 
 def _accepted(
@@ -135,9 +153,10 @@ def _accepted(
         if (item := wanted.get(record.id)) and isinstance(item.block, Generator) and item.block.imagines
         if not of_the_maker(record.reasons)
     ]
-    if not candidates or workshop.eyes is None:
+    eyes = workshop.eyes
+    if not candidates or eyes is None:
         return list(derived)
-    reasons = judged(candidates, parents, acceptance, workshop.eyes, workshop.read, workshop.inspector)
+    reasons = judged(candidates, parents, acceptance, eyes, workshop.read, workshop.inspector)
     return [with_reasons(record, reasons.get(record.id, ())) for record in derived]
 
 

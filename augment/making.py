@@ -12,10 +12,12 @@ from augment.plan import Wanted, imagines
 from augment.png import png_of
 from augment.transform import Transform
 from backbones.embedding import Embedder
+from core.cache import Array
 from core.hashing import sha256_of
 from core.pixels import Pixels, Read
 from core.record import Reason, Record
 from core.seeding import generator
+from store.carried import Carried
 from store.image import Image
 
 
@@ -24,14 +26,23 @@ class Workshop:
     """What making pictures needs beside the blocks."""
 
     read: Read
-    eyes: Embedder | None
-    """the CLIP that compares; None where no block needs it"""
+    clip: str
+    """the CLIP that compares; empty where no block needs it"""
+    cache: Carried
+    """of the pictures' vectors"""
     inspector: Inspector | None
-    seen: set[tuple[str, str]]
-    """(real picture, hash) of what is there and of use; added to"""
 
-    def made_of(self, items: Sequence[Wanted]) -> tuple[list[Record], list[Image]]:
-        """Records and pictures of what is asked for, in that order."""
+    @property
+    def eyes(self) -> Embedder | None:
+        """What compares, if a block needs it."""
+        return Embedder.named(self.clip, self.cache) if self.clip else None
+
+    def __call__(self, items: Sequence[Wanted]) -> tuple[list[tuple[Record, Image]], Mapping[str, Array]]:
+        """The work of an engine: what is asked for, in that order, and the vectors that the store does not have yet."""
+        return self.made_of(items), self.cache.taken()
+
+    def made_of(self, items: Sequence[Wanted]) -> list[tuple[Record, Image]]:
+        """Records and pictures of what is asked for, in that order; copies are not told from others yet."""
         parents = {item.parent.id: item.parent for item in items}
         pictures = {key: self.read(parent) for key, parent in parents.items()}
         done = [
@@ -39,7 +50,7 @@ class Workshop:
             for item, what in zip(items, pixels_of(items, pictures), strict=True)
         ]
         self._looked_at(items, [record for record, _, _ in done], {record.id: pixels for record, _, pixels in done})
-        return [record for record, _, _ in done], [image for _, image, _ in done]
+        return [(record, image) for record, image, _ in done]
 
     def _finished(self, item: Wanted, what: Made, before: Pixels) -> tuple[Record, Image, Pixels]:
         data = png_of(what.pixels)
@@ -52,10 +63,6 @@ class Workshop:
         reason = what.refused
         if reason is None and np.array_equal(what.pixels, before):
             reason = Reason("unchanged", f"{item.block.kind} changed nothing: the picture equals its parent")
-        here = (item.start.root.id, image.sha256)
-        if reason is None and here in self.seen:
-            reason = Reason("copy", f"{item.block.kind} made a picture that there is already of the same real one")
-        self.seen.add(here)
         quality = self.inspector.measure(what.pixels, before) if imagines(item.block) and self.inspector else {}
         record = replace(record, size=len(data), quality=quality)
         return record if reason is None else record.refuse(reason), image, what.pixels
@@ -68,8 +75,24 @@ class Workshop:
             if isinstance(item.block, Generator) and item.block.resembles
         ]
         if alike:
-            assert self.eyes is not None
+            assert self.eyes is not None, "no block needs it, and yet one does"
             self.eyes.pictures(alike, lambda record: pixels[record.id])
+
+
+def told_apart(items: Sequence[Wanted], made: Sequence[Record], seen: set[tuple[str, str]]) -> list[Record]:
+    """The records, those refused whose picture there is already of the same real one.
+
+    ``seen``: (real picture, hash) of what is there and of use; added to.
+    """
+    found: list[Record] = []
+    for item, record in zip(items, made, strict=True):
+        here = (item.start.root.id, record.sha256)
+        if not record.reasons and here in seen:
+            words = f"{item.block.kind} made a picture that there is already of the same real one"
+            record = record.refuse(Reason("copy", words))
+        seen.add(here)
+        found.append(record)
+    return found
 
 
 def pixels_of(items: Sequence[Wanted], pictures: Mapping[str, Pixels]) -> list[Made]:

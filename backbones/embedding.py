@@ -72,6 +72,15 @@ class Embedder:
             vectors[places[key]] = vector
         return vectors
 
+    def missing(self, records: Sequence[Record]) -> dict[str, Record]:
+        """Those whose vectors are not there, by key; of equal pictures one."""
+        found: dict[str, Record] = {}
+        for start in range(0, len(records), SHARD):
+            shard = {self.key(record): record for record in records[start : start + SHARD]}
+            there = self._cache.get(list(shard))
+            found |= {key: record for key, record in shard.items() if key not in there}
+        return found
+
     def key(self, record: Record) -> str:
         """Where the vector of a record's picture is kept."""
         return digest("embedding", record.pixels_key, self.fingerprint, length=32)

@@ -44,6 +44,11 @@ class Captioner(Block, family="captioning.captioners"):
         """Key of what writes: parameters, model, vocabulary. Cheap captioners need no more than the fingerprint."""
         return self.fingerprint
 
+    @property
+    def clips(self) -> tuple[str, ...]:
+        """The CLIPs whose vectors of the pictures it asks for; they are then made beforehand."""
+        return ()
+
     def engines(self, batch: Batch) -> dict[str, str]:
         """For each record of the whole set, the key of the caption that it would get now."""
         return {record.id: self.engine for record in batch.records}

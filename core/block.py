@@ -93,6 +93,12 @@ class Block(BaseModel):
         except ValidationError as error:
             raise RecipeError(f"{value['kind']}: {explain(error, chosen)}") from None
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """Sent to another process, a block takes its parameters along and nothing that it has loaded or computed."""
+        state = super().__getstate__()
+        fields = {name: value for name, value in state["__dict__"].items() if name in type(self).model_fields}
+        return {**state, "__dict__": fields}
+
     @property
     def kind(self) -> str:
         """The name that recipes use: the name of the file."""

@@ -35,6 +35,25 @@ class Memory:
             self._arrays.setdefault(key, array)
 
 
+class Touched:
+    """A cache that knows which keys were asked for or added, so that a run can say what it works with."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self.keys: set[str] = set()
+
+    def get(self, keys: Sequence[str]) -> dict[str, Array]:
+        """Those of ``keys`` that are there."""
+        found = self._cache.get(keys)
+        self.keys.update(found)
+        return found
+
+    def put(self, arrays: Mapping[str, Array]) -> None:
+        """Add arrays; a key that is there already is left as it is."""
+        self._cache.put(arrays)
+        self.keys.update(arrays)
+
+
 def remembered(
     cache: Cache, keys: Sequence[str], make: Callable[[list[int]], Sequence[Array]], *, batch: int = 16
 ) -> list[Array]:

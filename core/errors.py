@@ -13,6 +13,7 @@
 | `ExportError` | the folder that is named for an export holds something, or cannot be written |
 | `TrackingError` | MLflow does not answer, or does not know the model or the run that is asked for |
 | `ServerError` | a server cannot be started, or is not well |
+| `EngineError` | the machines that work was sent to cannot be reached, or were all lost |
 | `NotEnoughData` | too few pictures were left for what was asked |
 """
 
@@ -63,6 +64,10 @@ class TrackingError(VelaturaError):
 
 class ServerError(VelaturaError):
     """A server cannot be started or is not well; says where its words are."""
+
+
+class EngineError(VelaturaError):
+    """The machines that work was sent to cannot be reached, or failed; says which and what to do."""
 
 
 class NotEnoughData(VelaturaError):

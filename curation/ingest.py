@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from core.engine import HERE, Engine
 from core.memory import give_back
 from core.progress import UNKNOWN, report
 from core.record import Reason
@@ -51,7 +52,9 @@ class Ingested:
     """what a person should hear, such as captions that could not be read; the first 1,000"""
 
 
-def ingest(store: Store, source: Source, filters: Sequence[Filter] = (), *, reading: Reading = DEFAULT) -> Ingested:
+def ingest(
+    store: Store, source: Source, filters: Sequence[Filter] = (), *, reading: Reading = DEFAULT, engine: Engine = HERE
+) -> Ingested:
     """Bring a source's pictures into the store, and set aside those that are no longer there.
 
     A picture is read if it is new, if its location, size or time changed, if it was read in another way (``reading``),
@@ -65,7 +68,7 @@ def ingest(store: Store, source: Source, filters: Sequence[Filter] = (), *, read
     needed = frozenset(score for one in filters for score in one.scores)
     with Workers(filters, reading) as workers:
         known = Known(store, source.name, source.root, reading, needed)
-        looker = Looker(known, workers, reading, source.waits)
+        looker = Looker(known, workers, reading, source.waits, engine)
         run = _Run(store, source.name, known, looker, reading, needed)
         for number, (shard, is_last) in enumerate(_shards(source.pictures())):
             if number == 0:

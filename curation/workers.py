@@ -14,7 +14,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -107,6 +108,7 @@ class Workers:
 
     def __init__(self, filters: Sequence[Filter], how: Reading, *, memory: int = 4 * GIB) -> None:
         self._seconds = how.seconds
+        self._made_of = filters, how, memory
         self._setup = json.dumps(
             {
                 "filters": [(type(one).__module__, type(one).__qualname__, one.model_dump_json()) for one in filters],
@@ -139,6 +141,15 @@ class Workers:
             raise
         self._idle.put(worker)
         return from_json(line)
+
+    def __reduce__(self) -> tuple[Callable[..., "Workers"], tuple[Sequence[Filter], Reading]]:
+        """Sent to another machine they are made anew there; their processes end with the one that started them."""
+        filters, how, memory = self._made_of
+        return partial(Workers, memory=memory), (filters, how)
+
+    def __call__(self, pictures: Sequence[bytes]) -> list[Measured | Reason]:
+        """The same of several, one after another: the work of an engine."""
+        return [self.measure(data) for data in pictures]
 
     def __enter__(self) -> Self:
         return self

@@ -47,6 +47,7 @@ class Batch:
     def take(self, looked: Looked) -> None:
         """A file that was read."""
         record = self.record(looked.found.name, looked.found, looked.sha256)
+        assert looked.result is not None, f"{looked.found.name} was not measured"
         self.done.append((looked.found, read_anew(record, looked.result, self.reading)))
         if isinstance(looked.result, Measured):
             self.counts["decoded"] += 1

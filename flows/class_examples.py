@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from backbones.backbone import Backbone
 from backbones.encoding import latents
+from core.cache import Cache
 from core.caption import Caption
 from core.marks import REGULARISATION
 from core.record import Record
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def class_examples(job: Job, store: Store, backbone: Backbone) -> list[Example]:
-    """What is trained beside the pictures, if the recipe asks for it. ``backbone`` must be untuned."""
+def class_examples(job: Job, store: Store, backbone: Backbone, cache: Cache) -> list[Example]:
+    """What is trained beside the pictures, if the recipe asks for it. ``backbone`` must be untuned.
+
+    ``cache``: of latents.
+    """
     spec = job.recipe.train.class_pictures
     if spec is None:
         return []
-    tag, cache = job.snapshot.tag, store.cache("latents")
+    tag = job.snapshot.tag
     marked = [r for r in store.records(tag=tag) if r.verdict == "kept" and REGULARISATION in r.tags]
     captions = store.captions(tag=tag)
     shown = framing(job.recipe.train, backbone, marked)

@@ -13,6 +13,10 @@ from flows.dataset_choice import HomeFolder
 def clean(
     delete: Annotated[bool, typer.Option("--delete", help="Remove it; without this it is only listed.")] = False,
     days: Annotated[float, typer.Option(min=0, help="Only what has been untouched for so many days.")] = 14,
+    cache: Annotated[
+        float | None,
+        typer.Option(min=0, help="Also latents and text states beyond so many GB a dataset that no run holds."),
+    ] = None,
     home: HomeFolder = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of words.")] = False,
 ) -> None:
@@ -25,7 +29,7 @@ def clean(
     from flows.housekeeping import keep_house
 
     with live_progress(quiet=as_json):
-        kept = keep_house(Home.of(home), days, delete)
+        kept = keep_house(Home.of(home), days, delete, cache)
     if as_json:
         print(json.dumps(kept.as_json(), indent=1))
         return
@@ -35,4 +39,4 @@ def clean(
     elif delete:
         print(f"{len(kept.found)} removed, {kept.freed / 2**20:.1f} MB freed")
     else:
-        print(f"{len(kept.found)} can go, {size:.1f} MB; `velatura clean --delete` removes them")
+        print(f"{len(kept.found)} can go, {size:.1f} MB; the same with --delete removes them")

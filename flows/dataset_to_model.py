@@ -35,6 +35,7 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
             run = stages.begin_run(job, tracking)
             try:
                 tasks.describe(job, store, tracking, run)
+                tasks.encode(job, store)
                 tasks.train(job, tracking, run)
                 judgement, fresh = tasks.evaluate(job, store), True
                 judgement = judgement.registered(job, run, tasks.register(job, tracking, run, judgement))
@@ -47,12 +48,12 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
 
 def prepare(recipe: Recipe, store: Store) -> tuple[Prepared, Snapshot]:
     """Bring the dataset up to date with the recipe's source, and name the state that it is in then."""
-    with store.writer(say):
-        ingested = tasks.ingest(recipe, store)
-        tasks.embed(recipe, store)
+    with store.writer(say), recipe.engine.started() as engine:
+        ingested = tasks.ingest(recipe, store, engine)
+        tasks.embed(recipe, store, engine)
         curated = tasks.curate(recipe, store)
-        captioned = tasks.caption(recipe, store)
-        augmented = tasks.augment(recipe, store)
+        captioned = tasks.caption(recipe, store, engine)
+        augmented = tasks.augment(recipe, store, engine)
         return Prepared(ingested, curated, captioned, augmented), tasks.snapshot(store)
 
 

@@ -26,21 +26,21 @@ class Kept:
 
 
 @flow(name="housekeeping", persist_result=False)
-def housekeeping(home: str = "", days: float = 14, delete: bool = False) -> Kept:
-    """List what can go and has been untouched for ``days``; remove it only with ``delete``.
+def housekeeping(home: str = "", days: float = 14, delete: bool = False, cache: float | None = None) -> Kept:
+    """List what can go and has been untouched for ``days``; remove it only with ``delete``. ``cache``: see `needless`.
 
     Nothing that a snapshot, a run or the registry holds is ever among it.
     """
-    return keep_house(Home.of(home), days, delete)
+    return keep_house(Home.of(home), days, delete, cache)
 
 
-def keep_house(home: Home, days: float, delete: bool) -> Kept:
+def keep_house(home: Home, days: float, delete: bool, cache: float | None = None) -> Kept:
     """The same without Prefect."""
     found, freed = [], 0
-    for one in needless(home, days):
+    for one in needless(home, days, cache):
         found.append(one)
         if delete:
-            freed += remove(one, home, days)
+            freed += remove(one, home, days, cache)
         say(f"{'removed' if delete else 'would remove'} {one.what}, {one.size / 2**20:.1f} MB: {one.path} ({one.why})")
     return Kept(found, freed)
 

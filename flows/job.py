@@ -44,6 +44,11 @@ class Job:
         return self.folder / "plan.txt"
 
     @property
+    def held(self) -> Path:
+        """Which cached arrays the run works with."""
+        return self.folder / "cached.json"
+
+    @property
     def steps(self) -> Path:
         """A folder per looked-at step: probe losses, weights, samples."""
         return self.folder / "steps"
@@ -83,9 +88,7 @@ class Job:
     @property
     def device(self) -> str:
         """Where networks run: the GPU if there is one."""
-        import torch
-
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return device()
 
     @property
     def trigger(self) -> str:
@@ -102,8 +105,15 @@ class Job:
             "velatura.key": self.key,
             "velatura.manifest": self.snapshot.manifest,
             "velatura.dataset": self.snapshot.tag,
-            "velatura.recipe": json.dumps(self.recipe.model_dump(mode="json"), sort_keys=True),
+            "velatura.recipe": json.dumps(self.recipe.model_dump(mode="json", exclude={"engine"}), sort_keys=True),
         }
+
+
+def device() -> str:
+    """The GPU if there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def reader(store: Store) -> Read:

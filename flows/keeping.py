@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.dataset_choice import dataset_names
+from flows.eviction import surplus
 from flows.home import Home
 from store.lock import if_free
 from store.store import Store
@@ -42,12 +43,17 @@ class Needless:
         return {"what": self.what, "path": str(self.path), "bytes": self.size, "why": self.why}
 
 
-def needless(home: Home, days: float) -> Iterator[Needless]:
-    """Everything that can go and has not been touched for so many days."""
+def needless(home: Home, days: float, cache: float | None = None) -> Iterator[Needless]:
+    """Everything that can go and has not been touched for so many days.
+
+    ``cache``: gigabytes of latents and text states that a dataset may have; the rest can go where no run holds it.
+    """
     yield from checkpoints(home, days)
     yield from empty_runs(home, days)
     yield from halves(home)
     yield from evaluations(home, days)
+    if cache is not None:
+        yield from arrays(home, cache)
     yield from versions(home, days)
 
 
@@ -93,11 +99,21 @@ def versions(home: Home, days: float) -> Iterator[Needless]:
             yield Needless("old versions", place, size, "no snapshot holds them")
 
 
-def remove(found: Needless, home: Home, days: float) -> int:
+def arrays(home: Home, most: float) -> Iterator[Needless]:
+    """The oldest latents and text states beyond ``most`` gigabytes a dataset that no run holds."""
+    for name, count, size in surplus(home, most):
+        why = f"{count} latents and text states that no run holds, of more than {most:g} GB; made again when needed"
+        yield Needless("cached arrays", home.store(name), size, why)
+
+
+def remove(found: Needless, home: Home, days: float, cache: float | None = None) -> int:
     """Remove one thing if it is still needless; the bytes that were freed."""
     assert found.path.absolute().is_relative_to(home.root.absolute())
     if found.what == "old versions":
         return Store.open(found.path).let_go(timedelta(days=days), delete=True)
+    if found.what == "cached arrays":
+        assert cache is not None
+        return next((size for _, _, size in surplus(home, cache, only=found.path.name, delete=True)), 0)
     if found.what == "checkpoints" and not is_idle(found.path.parents[1]):
         return 0
     if found.path.is_dir():

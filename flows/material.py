@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from backbones.backbone import Backbone, Conditioning
 from backbones.encoding import conditionings, latents
 from backbones.reading_text import TextReading
+from core.cache import Touched
 from core.errors import NotEnoughData
 from core.marks import REGULARISATION, root_of
 from core.record import Record
@@ -13,6 +14,7 @@ from core.seeding import seed_of
 from evaluation.case import Case, prior_cases
 from evaluation.metric import Evidence
 from flows.class_examples import beside, class_examples
+from flows.eviction import EVICTED, hold
 from flows.folds import in_fold
 from flows.framing import framing, masked
 from flows.job import Job, reader
@@ -75,32 +77,59 @@ def is_real(record: Record) -> bool:
     return record.depth == 0 and not root_of(record.tags)
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said of the pictures of a snapshot."""
+
+    texts: Mapping[str, str]
+    """caption by record id, as it is trained on"""
+    wordings: Mapping[str, tuple[str, ...]]
+    """other wordings of training pictures' captions, by record id"""
+    spoken: Sequence[str]
+    """all texts that are heard in training and samples, but for those of class pictures"""
+
+
+def kept_of(job: Job, store: Store) -> list[Record]:
+    """The kept pictures of the job's snapshot and fold, sorted by id; without those of regularisation."""
+    kept = [r for r in store.records(tag=job.snapshot.tag) if r.verdict == "kept" and REGULARISATION not in r.tags]
+    return in_fold(kept, job.recipe.fold)
+
+
+def wording(job: Job, store: Store, kept: Sequence[Record]) -> Words:
+    """The captions of ``kept`` and all that training makes of them."""
+    how, captions = job.recipe.train.captions, store.captions(tag=job.snapshot.tag)
+    written = {record.id: captions[record.id].text if record.id in captions else "" for record in kept}
+    texts = {record: how.said(text)[0] for record, text in written.items()}
+    wordings = {r.id: how.wordings_of(r.id, written[r.id], r.tags) for r in kept if r.split == "train"}
+    varied = (text for several in wordings.values() for text in several)
+    return Words(texts, wordings, [*texts.values(), *job.recipe.samples.prompts, *varied])
+
+
 def gather(job: Job, store: Store, backbone: Backbone) -> Material:
     """Everything of the job's snapshot, from the store's caches where it is there. ``backbone`` must be untuned."""
     tag, samples, spec = job.snapshot.tag, job.recipe.samples, job.recipe.train
-    kept = [r for r in store.records(tag=tag) if r.verdict == "kept" and REGULARISATION not in r.tags]
-    kept = in_fold(kept, job.recipe.fold)
-    captions = store.captions(tag=tag)
-    written = {record.id: captions[record.id].text if record.id in captions else "" for record in kept}
-    texts = {record: spec.captions.said(text)[0] for record, text in written.items()}
+    kept = kept_of(job, store)
     trained = [record for record in kept if record.split == "train"]
     if not trained:
         raise NotEnoughData(f"no picture is left to train on; the dataset {tag} keeps {len(kept)}, all held out")
-    shown, cache = framing(spec, backbone, kept), store.cache("latents")
+    words = wording(job, store, kept)
+    texts, wordings = words.texts, words.wordings
+    shown = framing(spec, backbone, kept)
+    touched = {table: Touched(store.cache(table)) for table in EVICTED}
+    cache = touched["latents"]
     mask = masked(spec.masks, backbone, store, trained, shown)
     pictures = latents(backbone, kept, reader(store), cache, resolution=shown.resolution, sizes=shown.sizes)
-    of_class = class_examples(job, store, backbone)
-    wordings = {r.id: spec.captions.wordings_of(r.id, written[r.id], r.tags) for r in trained}
-    spoken = [*texts.values(), *samples.prompts, *(example.caption for example in of_class)]
-    spoken += [text for several in wordings.values() for text in several]
+    of_class = class_examples(job, store, backbone, cache)
+    spoken = [*words.spoken, *(example.caption for example in of_class)]
     reading = TextReading(spec.captions.tokens, spec.captions.emphasis)
-    told = conditionings(backbone, spoken, store.cache("text_states"), reading)
+    told = conditionings(backbone, spoken, touched["text_states"], reading)
 
     def cases(split: str) -> Sequence[Case]:
         real = [record for record in kept if record.split == split and is_real(record)]
         return [Case(r.id, r.group, pictures[r.id], told[texts[r.id]] | shown.told(backbone, r)) for r in real]
 
     prior = prior_cases(backbone, samples.prior, cache, steps=samples.steps, guidance=samples.guidance)
+    hold(job, touched)
     evidence = Evidence(train=cases("train"), held_out=cases("held_out"), prior=prior)
     examples = [
         Example(

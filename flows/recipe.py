@@ -24,6 +24,7 @@ from curation.source import Source
 from curation.splits import Split
 from evaluation.metric import Metric
 from flows.deciding import Retrain
+from flows.engine import Engine
 from training.buckets import Buckets
 from training.captions import Captions
 from training.class_pictures import ClassPictures
@@ -91,6 +92,11 @@ class Recipe(Part):
         "(`velatura data tag`); empty: read `pictures` first",
     )
     home: str = Field(default="", description="the data folder; empty: $VELATURA_DATA or ./velatura-data")
+    store: str = Field(
+        default="",
+        description="where the dataset is kept, such as s3://bucket/datasets; empty: `datasets` in the data folder",
+    )
+    engine: Annotated[Engine, Choice(Engine)] = Engine.parse("local")
     reading: Reading = Reading()
     filters: tuple[Annotated[Filter, Choice(Filter)], ...] = tuple(
         Filter.parse(kind) for kind in ("resolution", "information", "near_duplicate")
@@ -286,6 +292,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "retrain": Retrain,
 }
 FAMILIES: dict[str, str] = {
+    "engine": "flows.engine:Engine",
     "source": "curation.source:Source",
     "filter": "curation.filter:Filter",
     "export": "curation.export:Export",

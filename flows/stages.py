@@ -12,8 +12,9 @@ from pathlib import Path
 from augment.augment import Augmented, augment
 from augment.generator import Generator
 from augment.transform import Transform
-from backbones.embedding import Embedder
+from backbones.embedding_apart import embed
 from captioning.caption import Captioned, caption
+from core.engine import HERE, Engine
 from core.errors import DiskFull, NotEnoughData, TrainingFailed
 from core.progress import report, say
 from core.snapshot import Snapshot
@@ -26,6 +27,8 @@ from flows.job import Job, reader
 from flows.recipe import Recipe
 from flows.spool import read
 from flows.tracking import SPEC, Tracking
+from store.carried import Carried
+from store.folder import absolute, point
 from store.lock import exclusive
 from store.store import Store
 
@@ -46,15 +49,17 @@ def open_store(recipe: Recipe) -> Store:
     if free < ROOM:
         raise DiskFull(f"{root} has {free >> 20} MB free; a run needs at least {ROOM >> 20} MB")
     home, name = Home.of(recipe.home), recipe.dataset or recipe.name
+    if recipe.store:
+        point(home.store(name), absolute(f"{recipe.store.rstrip('/')}/{name}"))
     return Store.open(home.store(chosen(home, name) if recipe.snapshot else name))
 
 
-def read_pictures(recipe: Recipe, store: Store) -> Ingested:
+def read_pictures(recipe: Recipe, store: Store, engine: Engine = HERE) -> Ingested:
     """Read what is new or changed in the source, and measure it."""
-    return ingest(store, recipe.pictures, recipe.filters, reading=recipe.reading)
+    return ingest(store, recipe.pictures, recipe.filters, reading=recipe.reading, engine=engine)
 
 
-def embed_pictures(recipe: Recipe, store: Store) -> int:
+def embed_pictures(recipe: Recipe, store: Store, engine: Engine = HERE) -> int:
     """What the CLIPs see that filters and split will ask for, made beforehand; for how many pictures.
 
     Captioners ask later, and only for what is kept.
@@ -65,7 +70,7 @@ def embed_pictures(recipe: Recipe, store: Store) -> int:
         return 0
     records = [r for r in store.records() if r.depth == 0 and r.width and r.source == recipe.pictures.name]
     for clip in clips:
-        Embedder.named(clip, store.cache("embeddings")).pictures(records, reader(store))
+        embed(clip, records, reader(store), store.cache("embeddings"), engine)
     return len(records)
 
 
@@ -79,17 +84,21 @@ def choose_pictures(recipe: Recipe, store: Store) -> Curated:
     return curated
 
 
-def write_captions(recipe: Recipe, store: Store) -> Captioned:
+def write_captions(recipe: Recipe, store: Store, engine: Engine = HERE) -> Captioned:
     """Caption what has no caption of this captioner; what a person wrote stays."""
-    return caption(store, recipe.captioner, reader(store), base=recipe.base)
+    if engine.apart:  # captioners ask for the vectors of the whole set before they say a word
+        kept = [record for record in store.records() if record.verdict == "kept" and record.depth == 0]
+        for clip in recipe.captioner.clips:
+            embed(clip, kept, reader(store), store.cache("embeddings"), engine)
+    return caption(store, recipe.captioner, reader(store), base=recipe.base, engine=engine)
 
 
-def make_pictures(recipe: Recipe, store: Store) -> Augmented:
+def make_pictures(recipe: Recipe, store: Store, engine: Engine = HERE) -> Augmented:
     """Make what the recipe's transforms and generators ask for."""
     asked = recipe.augment
     blocks: list[Transform | Generator] = [*asked.transforms, *asked.generators]
     read = reader(store)
-    inspector = Quality.of(recipe.filters, read, store.cache("embeddings"))
+    inspector = Quality.of(recipe.filters, read, Carried(store, "embeddings"))
     return augment(
         store,
         blocks,
@@ -100,6 +109,7 @@ def make_pictures(recipe: Recipe, store: Store) -> Augmented:
         share=asked.share,
         acceptance=asked.accept,
         inspector=inspector,
+        engine=engine,
     )
 
 
@@ -137,6 +147,17 @@ def describe_data(job: Job, store: Store, tracking: Tracking, run: str) -> None:
     """The dataset card of the run's snapshot, in the run's folder and in MLflow; a run that fails has it, too."""
     for path in write_card(store, job.snapshot, job.folder, job.recipe.dataset or job.recipe.name).values():
         tracking.log_file(run, path)
+
+
+def encode_ahead(job: Job, store: Store) -> None:
+    """Latents and text states by the recipe's engine; where that is this machine, the trainer makes them itself."""
+    if job.finished:
+        return
+    with job.recipe.engine.started() as engine:
+        if engine.apart:
+            from flows.encoding_ahead import encode  # with torch
+
+            encode(job, store, engine)
 
 
 def train_model(job: Job, tracking: Tracking, run: str) -> None:

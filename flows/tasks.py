@@ -5,6 +5,7 @@ from prefect.cache_policies import NO_CACHE
 
 from augment.augment import Augmented
 from captioning.caption import Captioned
+from core.engine import Engine
 from core.snapshot import Snapshot
 from curation.curate import Curated, Ingested
 from flows import stages
@@ -18,15 +19,15 @@ stage = task(cache_policy=NO_CACHE, persist_result=False, log_prints=False)
 
 
 @stage
-def ingest(recipe: Recipe, store: Store) -> Ingested:
+def ingest(recipe: Recipe, store: Store, engine: Engine) -> Ingested:
     """Read what is new or changed in the source."""
-    return stages.read_pictures(recipe, store)
+    return stages.read_pictures(recipe, store, engine)
 
 
 @stage
-def embed(recipe: Recipe, store: Store) -> int:
+def embed(recipe: Recipe, store: Store, engine: Engine) -> int:
     """Let the CLIPs that filters ask see every picture."""
-    return stages.embed_pictures(recipe, store)
+    return stages.embed_pictures(recipe, store, engine)
 
 
 @stage
@@ -36,15 +37,15 @@ def curate(recipe: Recipe, store: Store) -> Curated:
 
 
 @stage
-def caption(recipe: Recipe, store: Store) -> Captioned:
+def caption(recipe: Recipe, store: Store, engine: Engine) -> Captioned:
     """Caption what has no caption yet."""
-    return stages.write_captions(recipe, store)
+    return stages.write_captions(recipe, store, engine)
 
 
 @stage
-def augment(recipe: Recipe, store: Store) -> Augmented:
+def augment(recipe: Recipe, store: Store, engine: Engine) -> Augmented:
     """Make what the recipe asks for."""
-    return stages.make_pictures(recipe, store)
+    return stages.make_pictures(recipe, store, engine)
 
 
 @stage
@@ -65,6 +66,12 @@ def choose_steps(recipe: Recipe, store: Store, snapshot: Snapshot, tracking: Tra
     from flows import folding  # with torch, which most runs do not need here
 
     return folding.chosen_by_folds(recipe, store, snapshot, tracking)
+
+
+@stage
+def encode(job: Job, store: Store) -> None:
+    """Let the recipe's engine make what the trainer will ask for, where it is not this machine."""
+    stages.encode_ahead(job, store)
 
 
 @stage

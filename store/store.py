@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from socket import gethostname
 from typing import Literal
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from core.caption import Caption
 from core.errors import StoreError
 from core.record import Record
 from core.snapshot import Snapshot, manifest_of
-from store import edits, folder, names, snapshots
+from store import edits, eviction, folder, names, snapshots
 from store.batches import batches
 from store.cache import TableCache
 from store.edits import Edit
@@ -26,7 +27,7 @@ from store.images import Images
 from store.lock import Waiting, exclusive, reentrant
 from store.rows import Row, arrow_of, caption_of, caption_row, record_of, record_row, rows_of
 from store.table import Table, find, find_or_make
-from store.tables import CAPTIONS, DESCRIBING, EDITS, RECORDS, TABLES, TAGGED
+from store.tables import CAPTIONS, DESCRIBING, EDITS, RECORDS, TABLES, TAGGED, CacheName
 
 
 class Store:
@@ -42,10 +43,11 @@ class Store:
         """The store at ``uri``, made if the folder is new or empty; a `StoreError` if it holds anything else."""
         import lancedb  # takes seconds, and a recipe is read without it
 
-        uri = folder.absolute(uri)
+        uri = folder.followed(folder.absolute(uri))
+        newest = {"read_consistency_interval": timedelta(0)}  # always the newest version
         with explained(uri):
             folder.claim(uri)
-            connection = lancedb.connect(uri, read_consistency_interval=timedelta(0))  # always the newest version
+            connection = lancedb.connect(uri, storage_options=folder.options(uri) or None, **newest)
             found = {name: find(connection, name, schema) for name, schema in TABLES.items()}
             tables = {name: table for name, table in found.items() if table is not None}
             if len(tables) < len(TABLES):
@@ -54,7 +56,15 @@ class Store:
         return cls(uri, tables)
 
     def __reduce__(self) -> tuple[Callable[[str], Store], tuple[str]]:
-        return Store.open, (self.uri,)
+        return Store.again, (self.uri,)
+
+    @classmethod
+    def again(cls, uri: str) -> Store:
+        """A store that another process has open; a `StoreError` where this machine does not see it."""
+        if not folder.is_there(uri):
+            where = "in a folder that all machines share under this path, or on S3 (`store: s3://bucket` in the recipe)"
+            raise StoreError(f"{gethostname()} does not see the store {uri}; it must be {where}")
+        return cls.open(uri)
 
     @contextmanager
     def writer(self, waiting: Waiting | None = None) -> Iterator[None]:
@@ -160,7 +170,7 @@ class Store:
         """The captions of some records, by the record's id."""
         return self._captions(records) if records else {}
 
-    def cache(self, table: Literal["embeddings", "latents", "text_states"]) -> Cache:
+    def cache(self, table: CacheName) -> Cache:
         """Arrays by content key."""
         return TableCache(self._tables[table])
 
@@ -221,6 +231,14 @@ class Store:
         """Bytes that no snapshot holds and that were not current for so long: what can go, or what went."""
         with self.writer() if delete else nullcontext():
             return sum(table.let_go(older_than, delete=delete) for table in self._tables.values())
+
+    def evict(self, held: Mapping[CacheName, Collection[str]], most: int, *, delete: bool) -> tuple[int, int]:
+        """(arrays, bytes) that can go, or went, so that these caches have ``most`` bytes together: the oldest first.
+
+        What is ``held`` stays, however much that is.
+        """
+        with self.writer() if delete else nullcontext():
+            return eviction.evict({self._tables[name]: keys for name, keys in held.items()}, most, delete=delete)
 
     def _take(self, unchanged: Callable[[Snapshot], bool]) -> Snapshot:
         return snapshots.take(

@@ -1,5 +1,7 @@
 """The columns of every table, and which of them is its key."""
 
+from typing import Literal, TypeAlias
+
 import pyarrow as pa
 
 # Set when the table is created, so that no writer can ever find it without. Lance lets two writers insert the same
@@ -109,6 +111,7 @@ TAGGED = {
     "latents": ARRAYS,
     "text_states": ARRAYS,
 }
+CacheName: TypeAlias = Literal["embeddings", "latents", "text_states"]
 DESCRIBING = ("captions", "records")
 """the tables that say what a dataset is; the others hold pictures and what follows from them"""
 TABLES = {**TAGGED, "snapshots": SNAPSHOTS, "names": NAMES, "edits": EDITS}

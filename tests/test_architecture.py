@@ -20,6 +20,7 @@ HOMES = {
     "prefect": {"flows"},
     "mlflow": {"flows"},
     "typer": {"flows"},
+    "ray": {"flows"},
     "rich": {"flows"},
     "lancedb": {"store"},
     "lance": {"store"},

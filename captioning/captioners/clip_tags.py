@@ -97,6 +97,10 @@ class ClipTags(Captioner):
         return made
 
     @property
+    def clips(self) -> tuple[str, ...]:
+        return (self.clip,)
+
+    @property
     def engine(self) -> str:
         """Parameters, CLIP and vocabulary."""
         return f"{self.fingerprint}-{digest(self._model, [f.fingerprint for f in self._facets], length=8)}"

@@ -17,6 +17,10 @@ class FirstOf(Captioner):
     """captioners, each a name or a mapping with `kind:`, the preferred one first"""
 
     @property
+    def clips(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(clip for part in self.of for clip in part.clips))
+
+    @property
     def engine(self) -> str:
         return f"{self.fingerprint}-{digest([part.engine for part in self.of], length=8)}"
 

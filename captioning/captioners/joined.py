@@ -19,6 +19,10 @@ class Joined(Captioner):
     """what stands between them"""
 
     @property
+    def clips(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(clip for part in self.of for clip in part.clips))
+
+    @property
     def engine(self) -> str:
         return f"{self.fingerprint}-{digest([part.engine for part in self.of], length=8)}"
 

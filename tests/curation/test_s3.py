@@ -24,33 +24,19 @@ from store.store import Store
 from tests.curation.conftest import encoded, scene
 from tests.curation.packing import by_name, refused_with, tarred, zipped
 from tests.curation.test_huggingface import image_folder, table
-
-KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
+from tests.s3 import KEYS, environment, s3_server
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """A real S3 server on loopback."""
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            if "Running on" in line:
-                break
-        assert "Running on" in said[-1], said
-        yield said[-1].split()[-1]
-    finally:
-        process.terminate()
-        process.communicate()
+    with s3_server() as address:
+        yield address
 
 
 @pytest.fixture
 def bucket(server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """An empty bucket, and an environment that leads to it."""
-    for name, value in {**KEYS, "AWS_ENDPOINT_URL": server}.items():
+    for name, value in environment(server).items():
         monkeypatch.setenv(name, value)
     url = f"s3://bucket-{abs(hash(request.node.name))}"
     fsspec.filesystem("s3").mkdir(url)

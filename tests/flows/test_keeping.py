@@ -6,15 +6,21 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from core.cache import Touched
 from core.caption import Caption
+from core.snapshot import Snapshot
+from flows.eviction import hold
 from flows.home import Home
 from flows.housekeeping import keep_house
-from flows.keeping import DAY
+from flows.job import Job
+from flows.keeping import DAY, size_of
+from flows.recipe import check
 from store.lock import exclusive
 from store.store import Store
-from tests.store.things import a_record
+from tests.store.things import a_record, all_rows
 
 OLD = time.time() - 30 * DAY
 
@@ -91,3 +97,49 @@ def test_versions_that_a_snapshot_holds_stay_readable(home: Home, monkeypatch: p
     assert not keep_house(home, 0, delete=False).found
     assert len(store.records(tag=held.tag)) == 1
     assert store.captions()[a_record(1).id].user == "three"
+
+
+def a_run(home: Home, store: Store, name: str, keys: list[str] | None) -> None:
+    """A run's folder, as its trainer leaves it."""
+    recipe = check({"name": "mine", "pictures": {"kind": "folder", "path": str(home.root)}}, "test")
+    job = Job(home.run(name), name, recipe, Snapshot(store.uri, "data-0001", 0, 0, ""))
+    job.write()
+    job.training.mkdir()
+    if keys is not None:
+        cache = Touched(store.cache("latents"))
+        assert cache.get(keys).keys() == set(keys)
+        hold(job, {"latents": cache})
+
+
+def latents_of(store: Store) -> set[str]:
+    return {row["key"] for row in all_rows(store, "latents")}
+
+
+def test_the_oldest_cached_arrays_go_but_none_that_a_run_holds(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.upkeep.READABLE", timedelta(0))
+    store = Store.open(home.store("mine"))
+    for number in range(4):
+        store.cache("latents").put({f"key-{number}": np.full(250_000, number, np.float32)})
+    store.put_records([a_record(1)])
+    tagged = store.snapshot()
+    a_run(home, store, "mine-1", ["key-0"])
+    room = 2.1e6 / 2**30  # of four megabytes
+    assert keep_house(home, 14, delete=True).found == []
+    (one,) = [one for one in keep_house(home, 0, delete=False, cache=room).found if one.what == "cached arrays"]
+    assert (one.what, one.size) == ("cached arrays", 2_000_000)
+    assert latents_of(store) == {f"key-{number}" for number in range(4)}
+    keep_house(home, 0, delete=True, cache=room)
+    assert latents_of(store) == {"key-0", "key-3"}
+    np.testing.assert_array_equal(store.cache("latents").get(["key-0"])["key-0"], np.zeros(250_000, np.float32))
+    assert size_of(home.store("mine") / "latents.lance") < 2.2e6
+    assert store.records(tag=tagged.tag) == [a_record(1)]
+    keep_house(home, 0, delete=True, cache=0)
+    assert latents_of(store) == {"key-0"}
+
+
+def test_where_a_run_has_not_said_what_it_holds_no_array_goes(home: Home) -> None:
+    store = Store.open(home.store("mine"))
+    store.cache("latents").put({"key": np.zeros(9)})
+    a_run(home, store, "mine-1", None)
+    assert not keep_house(home, 0, delete=True, cache=0).found
+    assert latents_of(store) == {"key"}

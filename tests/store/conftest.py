@@ -1,6 +1,8 @@
 """A small store, and processes that write to it as independently as two terminals would."""
 
 import multiprocessing
+import os
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import ForkServerContext
@@ -13,7 +15,16 @@ from store.store import Store
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store.open(tmp_path / "store")
+    """A new store: in a folder, or in the bucket that the same tests are run on by `make test-s3`."""
+    bucket = os.environ.get("VELATURA_TEST_BUCKET")
+    return Store.open(f"{bucket}/{uuid.uuid4().hex}" if bucket else tmp_path / "store")
+
+
+@pytest.fixture
+def in_a_folder() -> None:
+    """For tests that look at the store's own files."""
+    if os.environ.get("VELATURA_TEST_BUCKET"):
+        pytest.skip("looks at files of a store in a folder")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from threading import Thread
 
+import pytest
+
 from core.record import Record
 from store.lock import exclusive, reentrant
 from store.store import Store
@@ -12,6 +14,7 @@ from tests.store.things import a_caption, a_record, hold_writer, wait_for_writer
 PATIENCE = 60  # seconds
 
 
+@pytest.mark.usefixtures("in_a_folder")
 def test_a_second_process_waits_and_is_told_who_writes(store: Store, mortals: ForkServerContext) -> None:
     said, says = Pipe()
     with store.writer():
@@ -39,6 +42,7 @@ def test_the_lock_of_a_killed_process_is_free(store: Store, mortals: ForkServerC
         assert all(str(other.pid) in words for words in told)
 
 
+@pytest.mark.usefixtures("in_a_folder")
 def test_the_writer_may_enter_again_from_any_of_its_threads(store: Store) -> None:
     entered: list[bool] = []
 

@@ -64,6 +64,7 @@ def test_a_missing_picture_is_an_error_that_names_it(store: Store) -> None:
         store.image("abc")
 
 
+@pytest.mark.usefixtures("in_a_folder")
 def test_a_damaged_picture_is_noticed_when_it_is_read(store: Store) -> None:
     store.put_images([an_image(1)])
     (blobs,) = (path for path in (Path(store.uri) / "images.lance" / "data").rglob("*") if b"picture 1" in read(path))

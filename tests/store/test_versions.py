@@ -61,6 +61,7 @@ def test_a_name_is_one_word_that_a_shell_passes_on(name: str) -> None:
         assert name[0].isalnum()
 
 
+@pytest.mark.usefixtures("in_a_folder")
 def test_a_store_from_before_there_were_names_gets_the_table(store: Store) -> None:
     import lancedb
 

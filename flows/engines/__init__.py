@@ -1,0 +1,1 @@
+"""Where heavy work can be done: each file is one kind."""
