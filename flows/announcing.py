@@ -11,6 +11,7 @@ from core.snapshot import Snapshot
 from curation.places import Place
 from flows.home import Home
 from flows.recipe import Recipe
+from flows.remembered import Heard
 
 EVENT = "velatura.dataset.changed"
 
@@ -32,6 +33,7 @@ def announce(recipe: Recipe, snapshot: Snapshot) -> bool:
             "recipe": elsewhere(recipe).model_dump(mode="json"),
         },
     )
+    Heard.of(recipe).announced(snapshot)
     return True
 
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -24,16 +25,34 @@ PATIENCE = 180.0
 FAREWELL = 5.0
 """seconds between asking and ending by force"""
 RESTARTS = 5
+"""in a row, for a station that never lived for `STEADY` seconds: its mistake is told instead"""
+STEADY = 60.0
+LONGEST = 60.0
+"""seconds between two tries of one that was well before: whatever ails it, the others go on"""
 PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Life:
+    """How a station has fared."""
+
+    began: float
+    deaths: int = 0
+    """in a row, each soon after its start"""
+    steady: bool = False
+    """whether it ever lived for `STEADY` seconds"""
+    due: float | None = None
+    """when it is started again; None: it runs, as far as is known"""
 
 
 class Crew:
     """The processes of one `velatura up`."""
 
-    def __init__(self, logs: Path, env: Mapping[str, str]) -> None:
-        self.logs, self.env = logs, dict(env)
+    def __init__(self, logs: Path, env: Mapping[str, str], pause: float = 1.0) -> None:
+        """``pause``: seconds before the second restart in a row; the first is at once, later ones after twice that."""
+        self.logs, self.env, self.pause = logs, dict(env), pause
         self.running: dict[str, tuple[Station, subprocess.Popen[bytes]]] = {}
-        self.restarts = 0
+        self.lives: dict[str, Life] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
     def log(self, station: Station) -> Path:
@@ -48,6 +67,7 @@ class Crew:
                 start_new_session=True, preexec_fn=_end_with_parent,  # noqa: PLW1509  nothing here has started a thread
             )  # fmt: skip
         self.running[station.name] = (station, process)
+        self.lives.setdefault(station.name, Life(0.0)).began = time.monotonic()
 
     def wait_for(self, stations: Sequence[Station]) -> None:
         """Until all of them are well; `ServerError` with the last words of one that is not."""
@@ -65,15 +85,29 @@ class Crew:
         return self.log(station).read_text(errors="replace")[-1500:].strip() or "it said nothing"
 
     def watch(self, say: Callable[[str], None]) -> None:
-        """Start again what has ended; `ServerError` where that happens too often."""
+        """Start again what has ended; `ServerError` where one never gets on its feet."""
         for station, process in list(self.running.values()):
-            if process.poll() is None:
-                continue
-            self.restarts += 1
-            if self.restarts > RESTARTS:
-                raise ServerError(f"{station.name} ends again and again:\n{self.last_words(station)}")
-            say(f"{station.name} ended with status {process.returncode}; started again. Its words: {self.log(station)}")
-            self.start(station)
+            life = self.lives[station.name]
+            if life.due is None and process.poll() is not None:
+                wait = self._mourn(station, life)
+                when = f"in {wait:.0f} s" if wait else "now"
+                words = f"ended with status {process.returncode}; started again {when}. Its words: {self.log(station)}"
+                say(f"{station.name} {words}")
+            if life.due is not None and time.monotonic() >= life.due:
+                life.due = None
+                self.start(station)
+
+    def _mourn(self, station: Station, life: Life) -> float:
+        """Seconds until a station that has ended is started again."""
+        now = time.monotonic()
+        if now - life.began >= STEADY:
+            life.deaths, life.steady = 0, True
+        life.deaths += 1
+        if life.deaths > RESTARTS and not life.steady:
+            raise ServerError(f"{station.name} ends again and again:\n{self.last_words(station)}")
+        wait = min(self.pause * 2 ** (life.deaths - 2), LONGEST) if life.deaths > 1 else 0.0
+        life.due = now + wait
+        return wait
 
     def stop(self) -> list[str]:
         """Ask all to end, workers first, then end them and all they started; the ids of those that had to be ended."""

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,13 +13,14 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.data.dataset_source import DatasetSource
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.entities import DatasetInput, InputTag, LoggedModelStatus, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from core.pixels import Pixels
 from core.snapshot import Snapshot
 from flows.home import Home
-from flows.spool import Figure, mark_sent, unsent
+from flows.reaching import is_reachable
+from flows.spool import Figure, Outbox
 
 log = logging.getLogger(__name__)
 EXPERIMENT = "velatura"
@@ -114,18 +116,17 @@ class Tracking:
         for start in range(0, len(metrics), 1000):
             self.client.log_batch(run, metrics=metrics[start : start + 1000])
 
-    def drain(self, run: str, spool: Path) -> int:
+    def drain(self, run: str, outbox: Outbox) -> int:
         """Send what the trainer has written and MLflow has not; how many that were. A server that is down: later."""
-        sent = spool.with_suffix(".sent")
-        figures = unsent(spool, sent)
-        if not figures:
+        figures = outbox.look()
+        if not figures or not is_reachable(self.home.tracking):
             return 0
         try:
             self.log_figures(run, figures)
         except MlflowException as error:
-            log.warning("MLflow did not take %d figures, they are kept in %s: %s", len(figures), spool, error)
+            log.warning("MLflow did not take %d figures, they stay in %s: %s", len(figures), outbox.spool, error)
             return 0
-        mark_sent(sent, figures)
+        outbox.mark_sent(figures)
         return len(figures)
 
     def log_picture(self, run: str, key: str, step: int, pixels: Pixels) -> None:
@@ -150,8 +151,10 @@ class Tracking:
         """
         known = self.client.search_logged_models([self.experiment], filter_string=f"source_run_id = '{run}'")
         for model in known:
-            if model.name == name:
+            if model.name == name and model.status == LoggedModelStatus.READY:
                 return str(model.model_id)
+            if model.name == name:  # the server went away before it was whole
+                self.client.delete_logged_model(model.model_id)
         where = {**tags, "velatura.weights": str(weights)}
         made = self.client.create_logged_model(self.experiment, name, run, tags=where, model_type="adapter")
         if weights.is_file():
@@ -174,6 +177,12 @@ class Tracking:
     def end(self, run: str, status: str = "FINISHED") -> None:
         """Close the run: FINISHED, FAILED or KILLED."""
         self.client.set_terminated(run, status)
+
+    def fail(self, run: str) -> None:
+        """Close the run as FAILED, if MLflow can be told; what it failed of is told by whoever calls this."""
+        if is_reachable(self.home.tracking):
+            with suppress(MlflowException):
+                self.end(run, "FAILED")
 
     def register(self, name: str, run: str, folder: str, tags: Mapping[str, str]) -> str:
         """A version of the registered model ``name`` from the run's artifacts; the same run is registered once."""
