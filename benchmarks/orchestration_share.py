@@ -17,10 +17,10 @@ import psutil
 from prefect import flow
 
 from flows import stages, tasks
+from flows.embedded import start_prefect
 from flows.home import Home
 from flows.job import Job
 from flows.recipe import check
-from flows.script import run_embedded
 from flows.spool import read
 from flows.tracking import Tracking
 from tests.flows.pictures import SMALL, six_pictures
@@ -72,7 +72,7 @@ def main() -> None:
     steps = steps_for(folder / "pace", seconds)
     job = job_of(folder / "flow", steps)
     tracking = Tracking(Home.of(job.recipe.home))
-    run_embedded(job.recipe)
+    start_prefect(Home.of(job.recipe.home)).wait()
     (server,) = [one for one in psutil.Process().children() if "uvicorn" in one.cmdline()]
 
     @flow

@@ -70,17 +70,17 @@ def run(
         from training.beginning import identity_of
 
         identity_of(chosen.train.start_from)  # a missing file is told now, too
-    home = Home.of(chosen.home)
-    home.use_prefect()
+    from flows.embedded import start_prefect
+
     if not as_json:
         print(f"{chosen.name}: starting (Prefect takes a few seconds)", file=sys.stderr, flush=True)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # errors are told once, in words, by `main`
+    starting = start_prefect(Home.of(chosen.home))
     from flows.console import live_progress
     from flows.dataset_to_model import dataset_to_model
-    from flows.embedded import start_prefect
     from flows.summary import Outcome, in_words
 
-    start_prefect()
+    starting.wait()
     try:
         with live_progress(quiet=as_json):
             outcome: Outcome = dataset_to_model(chosen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 from prefect.logging import get_run_logger
@@ -12,15 +12,15 @@ from core.errors import TrackingError, TrainingFailed
 from core.progress import say
 from core.snapshot import Snapshot
 from flows import stages
-from flows.contest import promote_if_better
 from flows.dataset_to_model import dataset_to_model, prepare
 from flows.deciding import Decision
-from flows.guard import decide_for
 from flows.home import Home
 from flows.recipe import Recipe
-from flows.registry import Promotion
 from flows.remembered import Heard
 from flows.summary import Outcome
+
+if TYPE_CHECKING:
+    from flows.registry import Promotion
 
 CRASHES = 3
 """times that a server begins a run again whose process was killed"""
@@ -59,6 +59,8 @@ def decide_and_train(recipe: Recipe, only_ask: bool = False, crashes: int = 0) -
         words = f"ended by force {crashes} times in a row, so it is not begun again: look at its logs (memory?)"
         raise TrainingFailed(f"{words}, then start it by hand; it goes on from its checkpoint")
     assert recipe.family  # a missing base is told before anything is read
+    from flows.guard import decide_for  # with MLflow: only when the run has begun, which is told when this is imported
+
     store = stages.open_store(recipe)
     newest = store.at(recipe.snapshot) if recipe.snapshot else prepare(recipe, store)[1]
     decision = decide_for(recipe, store, newest)
@@ -68,6 +70,9 @@ def decide_and_train(recipe: Recipe, only_ask: bool = False, crashes: int = 0) -
     get_run_logger().info(words)
     if only_ask or not decision.train:
         return Decided(newest, decision)
+    from flows.contest import promote_if_better  # with torch
+    from flows.registry import Promotion
+
     outcome = dataset_to_model(recipe.model_copy(update={"snapshot": newest.tag}))
     try:
         promotion = promote_if_better(Home.of(recipe.home), recipe.name)

@@ -53,7 +53,6 @@ if __name__ == "__main__":
 
     if len(sys.argv) != 3:
         sys.exit(f"name a model and its data: python {sys.argv[0]} openmoji@champion openmoji")
-    Home.of().use_prefect()
-    start_prefect()
+    start_prefect(Home.of()).wait()
     with live_progress():
         print(model_to_report(sys.argv[1], sys.argv[2])["report"])

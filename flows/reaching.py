@@ -9,8 +9,6 @@ import urllib.request
 from collections.abc import Callable
 from typing import TypeVar
 
-from mlflow.exceptions import MlflowException
-
 from core.errors import TrackingError
 from core.progress import say
 
@@ -47,6 +45,8 @@ def wait_for(address: str, patience: float = PATIENCE) -> None:
 
 def kept_trying(address: str, act: Callable[[], T], patience: float = PATIENCE) -> T:
     """What ``act`` gives, begun anew where MLflow went away meanwhile; so it must be fit to be done twice."""
+    from mlflow.exceptions import MlflowException
+
     while True:
         wait_for(address, patience)
         try:

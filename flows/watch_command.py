@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from flows.home import Home
 from flows.recipe import Recipe
 
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe file, for example recipes/openmoji.yaml.")]
@@ -97,9 +98,12 @@ def ready(path: Path, changes: list[str] | None, quiet: bool) -> Recipe:
     if not quiet:
         print(f"{recipe.name}: starting (Prefect takes a few seconds)", file=sys.stderr, flush=True)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    from flows.script import run_embedded
+    from flows.embedded import start_prefect
 
-    run_embedded(recipe)
+    starting = start_prefect(Home.of(recipe.home))
+    from flows import decide_and_train  # noqa: F401  imported while the server starts
+
+    starting.wait()
     return recipe
 
 

@@ -16,8 +16,9 @@ from core.errors import MissingBase, NotEnoughData, SourceError, StoreError, Vel
 from flows.dataset_to_model import dataset_to_model
 from flows.home import Home
 from flows.recipe import Recipe, check
+from flows.store_source import StoreSource
 from flows.summary import Outcome, in_words
-from flows.tracking import StoreSource, Tracking
+from flows.tracking import Tracking
 from store.store import Store
 from tests.backbones.tiny import make_sd15, make_sdxl
 from tests.flows.pictures import SMALL, six_pictures

@@ -6,7 +6,8 @@ import pytest
 from core.snapshot import Snapshot
 from flows.home import Home
 from flows.spool import Outbox, Spool
-from flows.tracking import StoreSource, Tracking
+from flows.store_source import StoreSource
+from flows.tracking import Tracking
 
 SNAPSHOT = Snapshot(store="/somewhere/store", tag="data-0003", count=12, held_out=3, manifest="ab" * 32)
 
