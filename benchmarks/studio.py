@@ -194,7 +194,7 @@ def opened(folder: Path) -> Iterator[Studio]:
     with said.open("wb") as log:
         process = subprocess.Popen(command, env=outside, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
     try:
-        until("velatura up", lambda: "Ctrl-C stops" in said.read_text() or process.poll() is not None, 240)
+        until("velatura up", lambda: "Ctrl-C stops" in said.read_text() or process.poll() is not None, 600)
         if process.poll() is not None:
             raise RuntimeError(f"velatura up ended:\n{said.read_text()}")
         yield studio
