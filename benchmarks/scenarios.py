@@ -40,8 +40,9 @@ def enough(studio: Studio, name: str = "demo", steps: int = 20) -> Iterator[Goal
     yield from trained(studio, studio.recipe(name, steps), "four pictures more")
 
 
-def five_changes(studio: Studio, name: str = "five") -> Iterator[Goal]:
+def five_changes(studio: Studio) -> Iterator[Goal]:
     """Five changes, each of them enough, while a training runs."""
+    name = f"five-{studio.count}"
     recipe = studio.recipe(name, steps_for(studio, 150))
     begun(studio, recipe)
     runs = len(studio.runs(DECIDE))
@@ -59,8 +60,9 @@ def five_changes(studio: Studio, name: str = "five") -> Iterator[Goal]:
     yield goal("  runs of the guard that did not end well", len(ends) - ends.count("COMPLETED"), 0)
 
 
-def server_down(studio: Studio, name: str = "down") -> Iterator[Goal]:
+def server_down(studio: Studio) -> Iterator[Goal]:
     """Prefect's server away for 30 seconds in the middle of a training, and a change meanwhile."""
+    name = f"down-{studio.count}"
     recipe = studio.recipe(name, steps_for(studio, 90))
     run = begun(studio, recipe)
     studio.keep_down("prefect", 30)
@@ -75,9 +77,9 @@ def server_down(studio: Studio, name: str = "down") -> Iterator[Goal]:
     yield goal("  the change that came meanwhile is trained on", datasets(studio, name)[0], studio.newest().tag)
 
 
-def worker_killed(studio: Studio, name: str = "killed") -> Iterator[Goal]:
+def worker_killed(studio: Studio) -> Iterator[Goal]:
     """Kill -9 of the worker, its flow and its trainer: nobody is left who could say that the run is over."""
-    steps = steps_for(studio, 60)
+    name, steps = f"killed-{studio.count}", steps_for(studio, 60)
     recipe = studio.recipe(name, steps)
     run = begun(studio, recipe)
     spool = studio.spools(name)[-1]
@@ -94,8 +96,9 @@ def worker_killed(studio: Studio, name: str = "killed") -> Iterator[Goal]:
     yield goal("  figures missing in MLflow", missing(studio, name), 0)
 
 
-def mlflow_down(studio: Studio, name: str = "untold", seconds: float = 300) -> Iterator[Goal]:
+def mlflow_down(studio: Studio, seconds: float = 300) -> Iterator[Goal]:
     """MLflow away for five minutes in the middle of a training."""
+    name = f"untold-{studio.count}"
     recipe = studio.recipe(name, steps_for(studio, seconds + 60))
     run = begun(studio, recipe)
     spool = studio.spools(name)[-1]
@@ -134,7 +137,7 @@ def begun(studio: Studio, recipe: dict[str, object]) -> str:
     """A training that runs, of a recipe that was never trained before; the id of its flow run."""
     name = str(recipe["name"])
     run = studio.begin(DECIDE, recipe=recipe)
-    until("the first step", lambda: [s for s in studio.spools(name) if any(f.step > 2 for f in read(s))], 300)
+    until("the first step", lambda: [s for s in studio.spools(name) if any(f.step > 2 for f in read(s))], 900)
     return run
 
 
@@ -174,7 +177,7 @@ def main() -> int:
     """Print what each scenario saw; 1 where it was not what must be."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*SCENARIOS, []], help="default: all, which takes half an hour")
-    parser.add_argument("--folder", type=Path, help="work here and leave everything behind to look at")
+    parser.add_argument("--folder", type=Path, help="work here, and leave everything behind to look at or to go on")
     asked = parser.parse_args()
     names = asked.names or list(SCENARIOS)
     short = 0
@@ -182,7 +185,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="velatura-scenarios-") as temporary,
         opened(asked.folder or Path(temporary)) as studio,
     ):
-        for name in dict.fromkeys(["one-file", *names]):
+        for name in dict.fromkeys([*([] if studio.spools("demo") else ["one-file"]), *names]):
             print(f"{name}: {(SCENARIOS[name].__doc__ or '').strip()}", flush=True)
             began = time.monotonic()
             try:

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +40,8 @@ class Studio:
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self.pictures, self.env, self.home = folder / "pictures", env, Home(Path(env["VELATURA_DATA"]))
-        self.count, self.deployments = 0, {}
+        self.count = len(list(self.pictures.glob("shape-*.png")))
+        self.deployments: dict[str, str] = {}
         self.mlflow = MlflowClient(env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.home.root / 'mlflow.db'}")
 
     def add(self, number: int) -> None:
@@ -70,11 +73,18 @@ class Studio:
         }
 
     def ask(self, path: str, body: object = None) -> Any:
-        """What Prefect's API answers: to a POST where there is a body."""
+        """What Prefect's API answers: to a POST where there is a body. One that is busy is asked again."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.env["PREFECT_API_URL"] + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.loads(answer.read() or b"null")
+        for pause in (1, 2, 4, 8, 16, 0):
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return json.loads(answer.read() or b"null")
+            except OSError as error:
+                if not pause or (isinstance(error, urllib.error.HTTPError) and error.code < 500):
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last try returns or raises")
 
     def deployment(self, name: str) -> str:
         """Its id."""
@@ -84,7 +94,8 @@ class Studio:
 
     def begin(self, name: str, **parameters: object) -> str:
         """Start a deployment by hand; the run's id."""
-        return str(self.ask(f"/deployments/{self.deployment(name)}/create_flow_run", {"parameters": parameters})["id"])
+        body = {"parameters": parameters, "idempotency_key": str(uuid.uuid4())}  # asked twice, begun once
+        return str(self.ask(f"/deployments/{self.deployment(name)}/create_flow_run", body)["id"])
 
     def runs(self, name: str) -> list[dict[str, Any]]:
         """The runs of a deployment, oldest first, without those that only a schedule has planned."""
@@ -186,7 +197,7 @@ def opened(folder: Path) -> Iterator[Studio]:
     ports = Ports(free_port(), free_port())
     env = environment(home, ports) | {"OMP_NUM_THREADS": "1"}
     studio = Studio(folder, env)
-    studio.add(12)
+    studio.add(max(12 - studio.count, 0))
     command = [sys.executable, "-m", "flows.command_line", "up"]  # without a recipe: nothing is watched by itself
     command += ["--mlflow-port", str(ports.mlflow), "--prefect-port", str(ports.prefect)]
     outside = {k: v for k, v in env.items() if k not in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI")}

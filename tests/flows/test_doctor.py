@@ -38,7 +38,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("free", "state", "words"), [
-    (1 << 20, "wrong", "a run needs 64 MB"), (1 << 30, "note", "1.0 GiB free: little"), (10 << 30, "well", "10.0 GiB free"),
+    (1 << 20, "wrong", "a run needs 64 MB"), (1 << 30, "note", "1.0 GiB free: little"), (10 << 30, "well", "10.0 GiB"),
 ])  # fmt: skip
 def test_room_on_the_disk_is_judged(
     free: int, state: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
