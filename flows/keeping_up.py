@@ -22,8 +22,10 @@ from flows.stations import Ports, Station, answers
 
 PATIENCE = 180.0
 """seconds in which a server must answer; a new database on a busy machine takes half a minute"""
-FAREWELL = 5.0
-"""seconds between asking and ending by force"""
+FAREWELL = 3.5
+"""seconds between asking and ending by force, first for workers, then for servers"""
+REACTION = 1.0
+"""seconds in which a server may act on what the last flow told it"""
 RESTARTS = 5
 """in a row, for a station that never lived for `STEADY` seconds: its mistake is told instead"""
 STEADY = 60.0
@@ -110,21 +112,31 @@ class Crew:
         return wait
 
     def stop(self) -> list[str]:
-        """Ask all to end, workers first, then end them and all they started; the ids of those that had to be ended."""
-        family = descendants([process.pid for _, process in self.running.values()])
-        for _, process in reversed(self.running.values()):
-            _signal(process.pid, signal.SIGTERM)
-        for one in family:  # a trainer writes a checkpoint when it is asked to end
-            _signal(one.pid, signal.SIGTERM)
-        family = list({one.pid: one for one in [*family, *descendants(os.getpid())]}.values())
-        _, left = psutil.wait_procs(family, FAREWELL)
-        deaf = list({one.pid: one for one in [*left, *descendants(os.getpid())]}.values())
-        for one in deaf:
-            _signal(one.pid, signal.SIGKILL)
+        """Ask all to end, then end them and all they started; the ids of those that had to be ended by force.
+
+        Workers and what they run go first: a flow that is asked to end tells its server, a trainer writes a checkpoint.
+        """
+        workers = [process.pid for station, process in self.running.values() if not station.health]
+        servers = [process.pid for station, process in self.running.values() if station.health]
+        left = _end(descendants(workers), FAREWELL)
+        if workers and servers:
+            time.sleep(REACTION)
+        left += _end(descendants(servers), FAREWELL)
+        left += _end(descendants(os.getpid()), 0)
         for _, process in self.running.values():
             process.wait(5)
-        psutil.wait_procs(deaf, FAREWELL)  # a signal is sent, not obeyed: none may be left when this returns
-        return [str(one.pid) for one in left]
+        return left
+
+
+def _end(family: Sequence[psutil.Process], seconds: float) -> list[str]:
+    """End some processes, by force those that have not after so long; the ids of these."""
+    for one in family:
+        _signal(one.pid, signal.SIGTERM)  # once: to a second one Prefect's worker answers by leaving at once
+    _, left = psutil.wait_procs(family, seconds)
+    for one in left:
+        _signal(one.pid, signal.SIGKILL)
+    psutil.wait_procs(left, FAREWELL)  # a signal is sent, not obeyed: none may be left when this returns
+    return [str(one.pid) for one in left]
 
 
 def descendants(roots: Sequence[int] | int) -> list[psutil.Process]:
