@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from prefect.events import emit_event
@@ -9,8 +10,10 @@ from prefect.settings import get_current_settings
 
 from core.snapshot import Snapshot
 from curation.places import Place
+from flows.embedded import TEMPORARY
 from flows.home import Home
 from flows.recipe import Recipe
+from flows.remembered import Heard
 
 EVENT = "velatura.dataset.changed"
 
@@ -20,7 +23,7 @@ def announce(recipe: Recipe, snapshot: Snapshot) -> bool:
 
     The payload is a hint: events are not heard in order, and whoever is started by one reads the newest data itself.
     """
-    if not get_current_settings().api.url:
+    if not get_current_settings().api.url or TEMPORARY in os.environ:
         return False
     name = recipe.dataset or recipe.name
     emit_event(
@@ -32,6 +35,7 @@ def announce(recipe: Recipe, snapshot: Snapshot) -> bool:
             "recipe": elsewhere(recipe).model_dump(mode="json"),
         },
     )
+    Heard.of(recipe).announced(snapshot)
     return True
 
 

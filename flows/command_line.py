@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -27,6 +27,10 @@ from flows.search_command import search_pictures
 from flows.up_command import add_to as add_servers
 from flows.watch_command import add_to as add_watching
 from store.faults import is_full
+
+if TYPE_CHECKING:
+    from flows.recipe import Recipe
+    from flows.summary import Outcome
 
 app = typer.Typer(
     help="From a pile of pictures to a fine-tuned Stable Diffusion model that is known not to be overfitted.",
@@ -70,26 +74,37 @@ def run(
         from training.beginning import identity_of
 
         identity_of(chosen.train.start_from)  # a missing file is told now, too
-    home = Home.of(chosen.home)
-    home.use_prefect()
-    if not as_json:
-        print(f"{chosen.name}: starting (Prefect takes a few seconds)", file=sys.stderr, flush=True)
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # errors are told once, in words, by `main`
-    from flows.console import live_progress
-    from flows.dataset_to_model import dataset_to_model
-    from flows.embedded import start_prefect
-    from flows.summary import Outcome, in_words
+    from flows.summary import in_words
+    from flows.unchanged import LastTime, unchanged
 
-    start_prefect()
+    last = LastTime.of(chosen)
     try:
-        with live_progress(quiet=as_json):
-            outcome: Outcome = dataset_to_model(chosen)
+        outcome = unchanged(chosen) if last.is_same else None
+        if outcome is None:
+            outcome = run_in_flow(chosen, as_json)
+            last.through()
     except KeyboardInterrupt as error:  # typer would end without a word
         raise Interrupted from error
     if as_json:
         print(json.dumps(outcome.as_json(), indent=1))
     else:
         Console(highlight=False).print(in_words(outcome), soft_wrap=True)
+
+
+def run_in_flow(recipe: "Recipe", as_json: bool) -> "Outcome":
+    """The flow, with a Prefect to run in; what it is doing is shown."""
+    if not as_json:
+        print(f"{recipe.name}: starting (Prefect takes a few seconds)", file=sys.stderr, flush=True)
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # errors are told once, in words, by `main`
+    from flows.embedded import start_prefect
+
+    starting = start_prefect(Home.of(recipe.home))
+    from flows.console import live_progress
+    from flows.dataset_to_model import dataset_to_model
+
+    starting.wait()
+    with live_progress(quiet=as_json):
+        return dataset_to_model(recipe)
 
 
 @app.command()

@@ -40,7 +40,7 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
                 judgement, fresh = tasks.evaluate(job, store), True
                 judgement = judgement.registered(job, run, tasks.register(job, tracking, run, judgement))
             except (VelaturaError, KeyboardInterrupt):
-                tracking.end(run, "FAILED")
+                tracking.fail(run)
                 raise
     seconds = time.monotonic() - began
     return Outcome(job, prepared, judgement, fresh=fresh, seconds=seconds)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 from prefect.logging import get_run_logger
 
-from core.errors import TrackingError
+from core.errors import TrackingError, TrainingFailed
 from core.progress import say
 from core.snapshot import Snapshot
 from flows import stages
-from flows.contest import promote_if_better
 from flows.dataset_to_model import dataset_to_model, prepare
 from flows.deciding import Decision
-from flows.guard import decide_for
 from flows.home import Home
 from flows.recipe import Recipe
-from flows.registry import Promotion
+from flows.remembered import Heard
 from flows.summary import Outcome
+
+if TYPE_CHECKING:
+    from flows.registry import Promotion
+
+CRASHES = 3
+"""times that a server begins a run again whose process was killed"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +49,30 @@ class Decided:
 
 
 @flow(name="decide-and-train", persist_result=False)
-def decide_and_train(recipe: Recipe, only_ask: bool = False) -> Decided:
+def decide_and_train(recipe: Recipe, only_ask: bool = False, crashes: int = 0) -> Decided:
     """Bring the dataset up to date, ask the guard, and train on the newest data if it says so.
 
-    ``only_ask``: say what would be done, and do not train.
+    ``only_ask``: say what would be done, and do not train. ``crashes``: how often in a row a run of it was ended by
+    force before this one, which a server begins again in its place; `TrainingFailed` where that was too often.
     """
+    if crashes > CRASHES:
+        words = f"ended by force {crashes} times in a row, so it is not begun again: look at its logs (memory?)"
+        raise TrainingFailed(f"{words}, then start it by hand; it goes on from its checkpoint")
     assert recipe.family  # a missing base is told before anything is read
+    from flows.guard import decide_for  # with MLflow: only when the run has begun, which is told when this is imported
+
     store = stages.open_store(recipe)
     newest = store.at(recipe.snapshot) if recipe.snapshot else prepare(recipe, store)[1]
     decision = decide_for(recipe, store, newest)
+    Heard.of(recipe).decided(newest)
     words = f"{'training' if decision.train else 'not training'}: {decision.reason}"
     say(words)
     get_run_logger().info(words)
     if only_ask or not decision.train:
         return Decided(newest, decision)
+    from flows.contest import promote_if_better  # with torch
+    from flows.registry import Promotion
+
     outcome = dataset_to_model(recipe.model_copy(update={"snapshot": newest.tag}))
     try:
         promotion = promote_if_better(Home.of(recipe.home), recipe.name)

@@ -110,15 +110,24 @@ def locked(home: Home) -> list[Finding]:
     if not closed:
         return []
     names = ", ".join(str(path) for path in closed[:3]) + (", ..." if len(closed) > 3 else "")
-    words = f"{len(closed)} of its files and folders cannot be written by {getpass.getuser()}: {names}; chown them"
+    words = f"{len(closed)} of its files and folders cannot be written by {user()}: {names}; chown them"
     return [Finding("permissions", "wrong", words)]
+
+
+def user() -> str:
+    """Who runs this; a container's number without a name is told as it is."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def space(home: Home) -> list[Finding]:
     """Whether the disk has room."""
     free = shutil.disk_usage(home.root).free
     state: Literal["well", "note", "wrong"] = "well" if free > 5 << 30 else "note" if free > ROOM else "wrong"
-    return [Finding("data folder", state, f"{home.root}, {free / 2**30:.1f} GiB free")]
+    hint = {"well": "", "note": ": little for a base of gigabytes", "wrong": f": a run needs {ROOM >> 20} MB to begin"}
+    return [Finding("data folder", state, f"{home.root}, {free / 2**30:.1f} GiB free{hint[state]}")]
 
 
 def ports() -> list[Finding]:

@@ -49,7 +49,6 @@ if __name__ == "__main__":
     from flows.console import live_progress
     from flows.embedded import start_prefect
 
-    Home.of().use_prefect()
-    start_prefect()
+    start_prefect(Home.of()).wait()
     with live_progress():
         housekeeping()

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -21,19 +22,39 @@ from flows.stations import Ports, Station, answers
 
 PATIENCE = 180.0
 """seconds in which a server must answer; a new database on a busy machine takes half a minute"""
-FAREWELL = 5.0
-"""seconds between asking and ending by force"""
+FAREWELL = 3.5
+"""seconds between asking and ending by force, first for workers, then for servers"""
+REACTION = 1.0
+"""seconds in which a server may act on what the last flow told it"""
 RESTARTS = 5
+"""in a row, for a station that never lived for `STEADY` seconds: its mistake is told instead"""
+STEADY = 60.0
+LONGEST = 60.0
+"""seconds between two tries of one that was well before: whatever ails it, the others go on"""
 PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Life:
+    """How a station has fared."""
+
+    began: float
+    deaths: int = 0
+    """in a row, each soon after its start"""
+    steady: bool = False
+    """whether it ever lived for `STEADY` seconds"""
+    due: float | None = None
+    """when it is started again; None: it runs, as far as is known"""
 
 
 class Crew:
     """The processes of one `velatura up`."""
 
-    def __init__(self, logs: Path, env: Mapping[str, str]) -> None:
-        self.logs, self.env = logs, dict(env)
+    def __init__(self, logs: Path, env: Mapping[str, str], pause: float = 1.0) -> None:
+        """``pause``: seconds before the second restart in a row; the first is at once, later ones after twice that."""
+        self.logs, self.env, self.pause = logs, dict(env), pause
         self.running: dict[str, tuple[Station, subprocess.Popen[bytes]]] = {}
-        self.restarts = 0
+        self.lives: dict[str, Life] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
     def log(self, station: Station) -> Path:
@@ -48,6 +69,7 @@ class Crew:
                 start_new_session=True, preexec_fn=_end_with_parent,  # noqa: PLW1509  nothing here has started a thread
             )  # fmt: skip
         self.running[station.name] = (station, process)
+        self.lives.setdefault(station.name, Life(0.0)).began = time.monotonic()
 
     def wait_for(self, stations: Sequence[Station]) -> None:
         """Until all of them are well; `ServerError` with the last words of one that is not."""
@@ -65,32 +87,56 @@ class Crew:
         return self.log(station).read_text(errors="replace")[-1500:].strip() or "it said nothing"
 
     def watch(self, say: Callable[[str], None]) -> None:
-        """Start again what has ended; `ServerError` where that happens too often."""
+        """Start again what has ended; `ServerError` where one never gets on its feet."""
         for station, process in list(self.running.values()):
-            if process.poll() is None:
-                continue
-            self.restarts += 1
-            if self.restarts > RESTARTS:
-                raise ServerError(f"{station.name} ends again and again:\n{self.last_words(station)}")
-            say(f"{station.name} ended with status {process.returncode}; started again. Its words: {self.log(station)}")
-            self.start(station)
+            life = self.lives[station.name]
+            if life.due is None and process.poll() is not None:
+                wait = self._mourn(station, life)
+                when = f"in {wait:.0f} s" if wait else "now"
+                words = f"ended with status {process.returncode}; started again {when}. Its words: {self.log(station)}"
+                say(f"{station.name} {words}")
+            if life.due is not None and time.monotonic() >= life.due:
+                life.due = None
+                self.start(station)
+
+    def _mourn(self, station: Station, life: Life) -> float:
+        """Seconds until a station that has ended is started again."""
+        now = time.monotonic()
+        if now - life.began >= STEADY:
+            life.deaths, life.steady = 0, True
+        life.deaths += 1
+        if life.deaths > RESTARTS and not life.steady:
+            raise ServerError(f"{station.name} ends again and again:\n{self.last_words(station)}")
+        wait = min(self.pause * 2 ** (life.deaths - 2), LONGEST) if life.deaths > 1 else 0.0
+        life.due = now + wait
+        return wait
 
     def stop(self) -> list[str]:
-        """Ask all to end, workers first, then end them and all they started; the ids of those that had to be ended."""
-        family = descendants([process.pid for _, process in self.running.values()])
-        for _, process in reversed(self.running.values()):
-            _signal(process.pid, signal.SIGTERM)
-        for one in family:  # a trainer writes a checkpoint when it is asked to end
-            _signal(one.pid, signal.SIGTERM)
-        family = list({one.pid: one for one in [*family, *descendants(os.getpid())]}.values())
-        _, left = psutil.wait_procs(family, FAREWELL)
-        deaf = list({one.pid: one for one in [*left, *descendants(os.getpid())]}.values())
-        for one in deaf:
-            _signal(one.pid, signal.SIGKILL)
+        """Ask all to end, then end them and all they started; the ids of those that had to be ended by force.
+
+        Workers and what they run go first: a flow that is asked to end tells its server, a trainer writes a checkpoint.
+        """
+        workers = [process.pid for station, process in self.running.values() if not station.health]
+        servers = [process.pid for station, process in self.running.values() if station.health]
+        left = _end(descendants(workers), FAREWELL)
+        if workers and servers:
+            time.sleep(REACTION)
+        left += _end(descendants(servers), FAREWELL)
+        left += _end(descendants(os.getpid()), 0)
         for _, process in self.running.values():
             process.wait(5)
-        psutil.wait_procs(deaf, FAREWELL)  # a signal is sent, not obeyed: none may be left when this returns
-        return [str(one.pid) for one in left]
+        return left
+
+
+def _end(family: Sequence[psutil.Process], seconds: float) -> list[str]:
+    """End some processes, by force those that have not after so long; the ids of these."""
+    for one in family:
+        _signal(one.pid, signal.SIGTERM)  # once: to a second one Prefect's worker answers by leaving at once
+    _, left = psutil.wait_procs(family, seconds)
+    for one in left:
+        _signal(one.pid, signal.SIGKILL)
+    psutil.wait_procs(left, FAREWELL)  # a signal is sent, not obeyed: none may be left when this returns
+    return [str(one.pid) for one in left]
 
 
 def descendants(roots: Sequence[int] | int) -> list[psutil.Process]:

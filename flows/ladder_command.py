@@ -41,13 +41,14 @@ def ladder(
     asked = numbers(rates, "--rates", float)
     wanted = [int(rank) for rank in numbers(ranks, "--ranks", int)] if ranks else []
     assert chosen.family  # a missing base is told before Prefect is started
-    Home.of(chosen.home).use_prefect()
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    from flows.console import live_progress
     from flows.embedded import start_prefect
+
+    starting = start_prefect(Home.of(chosen.home))
+    from flows.console import live_progress
     from flows.ladder import climb
 
-    start_prefect()
+    starting.wait()
     with live_progress(quiet=as_json):
         found: Climbed = climb(chosen, asked, wanted)
     page = write_chart(found)

@@ -7,12 +7,8 @@ from typing import Any
 
 from prefect import flow
 
-from evaluation.metric import Metric
-from flows.evaluating import Asked, evaluate
 from flows.home import Home
-from flows.pulling import weights_of
 from flows.recipe import Samples
-from flows.registry import Registry
 
 
 @flow(name="model-to-report", persist_result=False)
@@ -30,6 +26,11 @@ def model_to_report(
 
     ``model``: NAME@champion, NAME@3, or a file; ``data``: what it was trained on, a dataset of ours or a folder.
     """
+    from evaluation.metric import Metric  # with torch and MLflow: whoever deploys this needs neither
+    from flows.evaluating import Asked, evaluate
+    from flows.pulling import weights_of
+    from flows.registry import Registry
+
     place = Home.of(home)
     registered = "@" in model and not Path(model).expanduser().exists()
     if registered:
@@ -53,7 +54,6 @@ if __name__ == "__main__":
 
     if len(sys.argv) != 3:
         sys.exit(f"name a model and its data: python {sys.argv[0]} openmoji@champion openmoji")
-    Home.of().use_prefect()
-    start_prefect()
+    start_prefect(Home.of()).wait()
     with live_progress():
         print(model_to_report(sys.argv[1], sys.argv[2])["report"])

@@ -22,16 +22,10 @@ def as_script(flow: Callable[[Recipe], Any]) -> None:
         if len(sys.argv) < 2:
             raise RecipeError(f"name a recipe: python {sys.argv[0]} recipes/openmoji.yaml [KEY=VALUE]...")
         recipe = read_recipe(Path(sys.argv[1]), sys.argv[2:])
-        run_embedded(recipe)
+        start_prefect(Home.of(recipe.home)).wait()
         with live_progress():
             found = flow(recipe)
         Console(highlight=False, soft_wrap=True).print(found)
     except VelaturaError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(2)
-
-
-def run_embedded(recipe: Recipe) -> None:
-    """See to it that there is a Prefect to run in: the user's server, or one of our own in the data folder."""
-    Home.of(recipe.home).use_prefect()
-    start_prefect()

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from augment.augment import Augmented, augment
@@ -16,16 +17,18 @@ from backbones.embedding_apart import embed
 from captioning.caption import Captioned, caption
 from core.engine import HERE, Engine
 from core.errors import DiskFull, NotEnoughData, TrainingFailed
-from core.progress import report, say
+from core.progress import say
 from core.snapshot import Snapshot
 from curation.curate import Curated, Ingested, curate, ingest
 from flows.data_page import write_card
 from flows.dataset_choice import chosen
+from flows.following import Following
 from flows.home import Home
 from flows.inspecting import Quality
 from flows.job import Job, reader
+from flows.reaching import kept_trying
 from flows.recipe import Recipe
-from flows.spool import read
+from flows.spool import Outbox
 from flows.tracking import SPEC, Tracking
 from store.carried import Carried
 from store.folder import absolute, point
@@ -136,17 +139,21 @@ def begin_run(job: Job, tracking: Tracking) -> str:
         "velatura.manifest": job.snapshot.manifest,
         SPEC: job.recipe.model_key(""),
     }
-    known = tracking.find(job.key)
-    run = tracking.begin(job.key, job.folder.name, tags, job.recipe.flat())
-    if known is None or not known.inputs.dataset_inputs:
-        tracking.log_snapshot(run, job.snapshot)
-    return run
+
+    def begin() -> str:
+        known = tracking.find(job.key)
+        run = tracking.begin(job.key, job.folder.name, tags, job.recipe.flat())
+        if known is None or not known.inputs.dataset_inputs:
+            tracking.log_snapshot(run, job.snapshot)
+        return run
+
+    return kept_trying(tracking.home.tracking, begin)
 
 
 def describe_data(job: Job, store: Store, tracking: Tracking, run: str) -> None:
     """The dataset card of the run's snapshot, in the run's folder and in MLflow; a run that fails has it, too."""
     for path in write_card(store, job.snapshot, job.folder, job.recipe.dataset or job.recipe.name).values():
-        tracking.log_file(run, path)
+        kept_trying(tracking.home.tracking, partial(tracking.log_file, run, path))
 
 
 def encode_ahead(job: Job, store: Store) -> None:
@@ -166,21 +173,19 @@ def train_model(job: Job, tracking: Tracking, run: str) -> None:
     `TrainingFailed` says why it stopped and what was kept; running again goes on from there.
     """
     if job.finished:
-        tracking.drain(run, job.spool)
+        tracking.drain(run, Outbox(job.spool))
         return
     job.write()
+    job.plan.unlink(missing_ok=True)
+    following = Following(job, tracking, run)
     command = [sys.executable, "-m", "flows.trainer", str(job.folder)]
     errors = job.folder / "trainer.log"
     root = Path(__file__).parents[1]
-    job.plan.unlink(missing_ok=True)
-    planned, steps = Announced(job.plan), Steps(job)
     with errors.open("wb") as log, exclusive(Home.of(job.recipe.home).root / "trainer.lock", say):
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=_environment(root))
         try:
             while process.poll() is None:
-                planned.tell()
-                tracking.drain(run, job.spool)
-                steps.tell()
+                following.look()
                 time.sleep(0.25)
         finally:
             if process.poll() is None:
@@ -188,46 +193,14 @@ def train_model(job: Job, tracking: Tracking, run: str) -> None:
                 process.wait()
             assert process.stdin is not None
             process.stdin.close()
-    planned.tell()
-    tracking.drain(run, job.spool)
-    steps.tell()
+    following.to_the_end()
     if process.returncode != 0:
         raise _failure(process.returncode, errors)
-
-
-class Announced:
-    """The trainer's plan, said once, as soon as it is written."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._told = path, False
-
-    def tell(self) -> None:
-        """Say it if it is there and has not been said."""
-        if not self._told and self._path.exists():
-            self._told = True
-            for line in self._path.read_text().splitlines():
-                say(line)
 
 
 def _environment(root: Path) -> dict[str, str]:
     paths = [str(root), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
-
-
-class Steps:
-    """How far the trainer is, by what it has written; before its first step it measures the base."""
-
-    def __init__(self, job: Job) -> None:
-        self._job, self._measuring = job, not job.mark(0).exists()
-
-    def tell(self) -> None:
-        """Report it."""
-        if self._measuring:
-            self._measuring = not self._job.mark(0).exists()
-            report("measuring the base", 1 - self._measuring, 1)
-        else:
-            step = max((figure.step for figure in read(self._job.spool)), default=0)
-            report("training", step, self._job.recipe.train.steps)
 
 
 def _failure(status: int, log: Path) -> Exception:

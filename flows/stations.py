@@ -68,6 +68,18 @@ def workers() -> list[Station]:
     ]
 
 
+def watchers(recipe: Path | None) -> list[Station]:
+    """One for the source of a recipe, where that is a folder that tells of changes; its schedule looks in any case."""
+    if recipe is None:
+        return []
+    from flows.noticing import telling
+    from flows.recipe import read_recipe
+
+    if telling(read_recipe(recipe).pictures) is None:
+        return []
+    return [Station("watcher", (sys.executable, "-m", "flows.watcher", str(recipe.absolute())))]
+
+
 def environment(home: Home, ports: Ports) -> dict[str, str]:
     """What every process here is told: where things are, and to be quiet."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]

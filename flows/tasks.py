@@ -11,6 +11,7 @@ from curation.curate import Curated, Ingested
 from flows import stages
 from flows.job import Job
 from flows.judgement import Judgement
+from flows.reaching import kept_trying
 from flows.recipe import Recipe
 from flows.tracking import Tracking
 from store.store import Store
@@ -93,4 +94,5 @@ def register(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> st
     """Log files and figures, and make the model a version."""
     from flows import publishing
 
-    return publishing.publish(job, tracking, run, judgement)
+    address = tracking.home.tracking
+    return kept_trying(address, lambda: publishing.publish(job, tracking, run, judgement))

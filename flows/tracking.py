@@ -1,62 +1,32 @@
 """What MLflow is told of a run: parameters, the dataset it saw, figures, pictures, weights, the report, the version."""
 
+from __future__ import annotations
+
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from mlflow import MlflowClient
-from mlflow.data.dataset_source import DatasetSource
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
 
 from core.pixels import Pixels
 from core.snapshot import Snapshot
 from flows.home import Home
-from flows.spool import Figure, mark_sent, unsent
+from flows.reaching import is_reachable
+from flows.spool import Figure, Outbox
+
+if TYPE_CHECKING:  # takes seconds, and a run that changes nothing asks MLflow nothing
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 log = logging.getLogger(__name__)
 EXPERIMENT = "velatura"
 SPEC = "velatura.spec"
 """tag of a run: what its model follows from, but for the data"""
-
-
-class StoreSource(DatasetSource):
-    """Where a dataset stands: the store and the tag. MLflow keeps it as JSON."""
-
-    def __init__(self, uri: str, tag: str) -> None:
-        self.uri = uri
-        self.tag = tag
-
-    @staticmethod
-    def _get_source_type() -> str:
-        return "lancedb"
-
-    def load(self, **_: Any) -> str:
-        """The store's URI; `Store.open(uri).records(tag=...)` reads the records."""
-        return self.uri
-
-    @staticmethod
-    def _can_resolve(_: object) -> bool:
-        return False
-
-    @classmethod
-    def _resolve(cls, _: object) -> "StoreSource":
-        raise NotImplementedError  # MLflow asks only where `_can_resolve` said yes
-
-    def to_dict(self) -> dict[str, str]:
-        """What `from_dict` reads back."""
-        return {"uri": self.uri, "tag": self.tag}
-
-    @classmethod
-    def from_dict(cls, source_dict: Mapping[str, str]) -> "StoreSource":
-        """The source of a logged dataset."""
-        return cls(source_dict["uri"], source_dict["tag"])
 
 
 class Tracking:
@@ -69,11 +39,15 @@ class Tracking:
     @cached_property
     def client(self) -> MlflowClient:
         """A client of the local database or the server."""
+        from mlflow import MlflowClient
+
         return MlflowClient(tracking_uri=self.home.tracking)
 
     @cached_property
     def experiment(self) -> str:
         """The id of the experiment that all runs of this home are in; made on first use."""
+        from mlflow.exceptions import MlflowException
+
         found = self.client.get_experiment_by_name(EXPERIMENT)
         if found is not None:
             return str(found.experiment_id)
@@ -90,6 +64,8 @@ class Tracking:
 
     def begin(self, key: str, name: str, tags: Mapping[str, str], parameters: Mapping[str, str]) -> str:
         """The id of the run of ``key``, going on with the one that was interrupted if there is one."""
+        from mlflow.entities import Param
+
         run = self.find(key)
         if run is None:
             run = self.client.create_run(self.experiment, run_name=name, tags={"velatura.key": key, **tags})
@@ -102,6 +78,11 @@ class Tracking:
 
     def log_snapshot(self, run: str, snapshot: Snapshot, context: str = "training") -> None:
         """The dataset as an input of the run: source, version and manifest."""
+        from mlflow.data.meta_dataset import MetaDataset
+        from mlflow.entities import DatasetInput, InputTag
+
+        from flows.store_source import StoreSource
+
         source = StoreSource(snapshot.store, snapshot.tag)
         dataset = MetaDataset(source=source, name=snapshot.tag, digest=snapshot.manifest[:32])
         entity = dataset._to_mlflow_entity()
@@ -110,22 +91,25 @@ class Tracking:
 
     def log_figures(self, run: str, figures: Iterable[Figure]) -> None:
         """Many figures in few calls; sending the same again changes nothing."""
+        from mlflow.entities import Metric
+
         metrics = [Metric(f.key, f.value, f.time_ms, f.step) for f in figures]
         for start in range(0, len(metrics), 1000):
             self.client.log_batch(run, metrics=metrics[start : start + 1000])
 
-    def drain(self, run: str, spool: Path) -> int:
+    def drain(self, run: str, outbox: Outbox) -> int:
         """Send what the trainer has written and MLflow has not; how many that were. A server that is down: later."""
-        sent = spool.with_suffix(".sent")
-        figures = unsent(spool, sent)
-        if not figures:
+        figures = outbox.look()
+        if not figures or not is_reachable(self.home.tracking):
             return 0
+        from mlflow.exceptions import MlflowException
+
         try:
             self.log_figures(run, figures)
         except MlflowException as error:
-            log.warning("MLflow did not take %d figures, they are kept in %s: %s", len(figures), spool, error)
+            log.warning("MLflow did not take %d figures, they stay in %s: %s", len(figures), outbox.spool, error)
             return 0
-        mark_sent(sent, figures)
+        outbox.mark_sent(figures)
         return len(figures)
 
     def log_picture(self, run: str, key: str, step: int, pixels: Pixels) -> None:
@@ -148,10 +132,14 @@ class Tracking:
         A folder of weights (a whole model) stays where it is, and is named in the tags. ``figures`` keep their times,
         so that those which the run has already are not there twice.
         """
+        from mlflow.entities import LoggedModelStatus, Metric
+
         known = self.client.search_logged_models([self.experiment], filter_string=f"source_run_id = '{run}'")
         for model in known:
-            if model.name == name:
+            if model.name == name and model.status == LoggedModelStatus.READY:
                 return str(model.model_id)
+            if model.name == name:  # the server went away before it was whole
+                self.client.delete_logged_model(model.model_id)
         where = {**tags, "velatura.weights": str(weights)}
         made = self.client.create_logged_model(self.experiment, name, run, tags=where, model_type="adapter")
         if weights.is_file():
@@ -169,14 +157,26 @@ class Tracking:
 
     def tag(self, run: str, tags: Mapping[str, str]) -> None:
         """Tags of the run, which the runs table can sort by."""
+        from mlflow.entities import RunTag
+
         self.client.log_batch(run, tags=[RunTag(key, str(value)) for key, value in tags.items()])
 
     def end(self, run: str, status: str = "FINISHED") -> None:
         """Close the run: FINISHED, FAILED or KILLED."""
         self.client.set_terminated(run, status)
 
+    def fail(self, run: str) -> None:
+        """Close the run as FAILED, if MLflow can be told; what it failed of is told by whoever calls this."""
+        from mlflow.exceptions import MlflowException
+
+        if is_reachable(self.home.tracking):
+            with suppress(MlflowException):
+                self.end(run, "FAILED")
+
     def register(self, name: str, run: str, folder: str, tags: Mapping[str, str]) -> str:
         """A version of the registered model ``name`` from the run's artifacts; the same run is registered once."""
+        from mlflow.exceptions import MlflowException
+
         try:
             self.client.create_registered_model(name)
         except MlflowException as error:

@@ -17,7 +17,7 @@ import typer
 from core.errors import ServerError
 from flows.dataset_choice import HomeFolder
 from flows.home import Home
-from flows.stations import POOLS, ROOT, Ports, Station, answers, environment, servers, workers
+from flows.stations import POOLS, ROOT, Ports, Station, answers, environment, servers, watchers, workers
 
 RecipeFile = Annotated[
     Path | None, typer.Argument(help="Deploy this recipe and watch its source; default: the demo's, not watched.")
@@ -96,7 +96,7 @@ def begin(crew: object, home: Home, ports: Ports, recipe: Path | None) -> None:
     done = subprocess.run(command, env=crew.env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ServerError(f"the deployments could not be made:\n{(done.stdout + done.stderr).strip()[-2000:]}")
-    for station in workers():
+    for station in [*workers(), *watchers(recipe)]:
         crew.start(station)
 
 

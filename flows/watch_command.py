@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from flows.home import Home
 from flows.recipe import Recipe
 
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe file, for example recipes/openmoji.yaml.")]
@@ -58,25 +59,31 @@ def retrain(
 def watch(
     recipe: RecipeFile,
     changes: Changes = None,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks at the source.")] = 10,
+    every: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between two looks at a source that does not tell of changes.")
+    ] = 10,
     quiet: Annotated[float, typer.Option(min=0, help="Seconds without a change before anything is done.")] = 30,
 ) -> None:
     """Watch the source until Ctrl-C; whenever it has changed and come to rest, do what `velatura retrain` does.
 
-    Needs no server. Every kind of source can be watched, S3 too: it is listed, and no picture is read to see a change.
+    Needs no server. A folder of this machine tells of a change itself (inotify); any other source, S3 too, is listed
+    now and then. No picture is read to see a change.
     """
     chosen = ready(recipe, changes, quiet=False)
     from flows.console import live_progress
     from flows.decide_and_train import decide_and_train
+    from flows.noticing import noticing
     from flows.watching import Watch
 
     def act() -> float | None:
         decision = decide_and_train(chosen).decision
         return None if decision.again_in is None else decision.again_in * 3600
 
-    print(f"watching {chosen.pictures.name}, every {every:g} s; Ctrl-C ends it", file=sys.stderr, flush=True)
+    told = noticing(chosen.pictures)
+    how = "as the kernel tells of changes" if told else f"every {every:g} s"
+    print(f"watching {chosen.pictures.name}, {how}; Ctrl-C ends it", file=sys.stderr, flush=True)
     with live_progress():
-        Watch(chosen.pictures, act, every=every, quiet=quiet).forever()
+        Watch(chosen.pictures, act, every=every, quiet=quiet, noticing=told).forever()
 
 
 def ready(path: Path, changes: list[str] | None, quiet: bool) -> Recipe:
@@ -91,9 +98,12 @@ def ready(path: Path, changes: list[str] | None, quiet: bool) -> Recipe:
     if not quiet:
         print(f"{recipe.name}: starting (Prefect takes a few seconds)", file=sys.stderr, flush=True)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    from flows.script import run_embedded
+    from flows.embedded import start_prefect
 
-    run_embedded(recipe)
+    starting = start_prefect(Home.of(recipe.home))
+    from flows import decide_and_train  # noqa: F401  imported while the server starts
+
+    starting.wait()
     return recipe
 
 

@@ -6,9 +6,12 @@ from prefect import flow
 
 from core.progress import say
 from core.snapshot import Snapshot
+from flows import stages
+from flows.announcing import announce
 from flows.recipe import Recipe
+from flows.remembered import Heard, Remembered
 from flows.sources_to_dataset import sources_to_dataset
-from flows.watching import Remembered, Watch, listing
+from flows.watching import Watch, listing
 
 
 @flow(name="watch-sources", persist_result=False)
@@ -22,6 +25,7 @@ def watch_sources(recipe: Recipe, quiet: float = 30) -> Snapshot | None:
     before = listing(recipe.pictures)  # a source that is not there fails this run, and the schedule tries again
     if before == remembered.read():
         say("the source is as it was")
+        announce_again(recipe)
         return None
     found: list[Snapshot] = []
 
@@ -33,6 +37,14 @@ def watch_sources(recipe: Recipe, quiet: float = 30) -> Snapshot | None:
     watch = Watch(recipe.pictures, act, every=max(quiet / 3, 0.01), quiet=quiet, known=remembered.read())
     watch.until_quiet()
     return found[-1] if found else None
+
+
+def announce_again(recipe: Recipe) -> None:
+    """Announce the newest version once more where the guard should have heard of it and never decided."""
+    versions = stages.open_store(recipe).snapshots()
+    if versions and Heard.of(recipe).is_due(versions[-1]):
+        say(f"{versions[-1].tag} was announced, and nobody has decided on it: it is announced again")
+        announce(recipe, versions[-1])
 
 
 if __name__ == "__main__":

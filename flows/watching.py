@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from core.errors import VelaturaError
-from core.files import write_text
 from core.hashing import digest, digest_of_lines
 from core.progress import say
 from curation.source import Source
-from flows.home import Home
-from flows.recipe import Recipe
+from flows.noticing import Noticing
 
 PATIENCE = 10
 """times `quiet`: a source that never comes to rest is read all the same after that long"""
+SELDOM = 60.0
+"""seconds between two looks where changes are told: what the kernel does not tell (links to elsewhere) is seen then"""
 LONGEST = 3600.0
 """seconds between two tries of what fails again and again"""
 
@@ -80,6 +78,8 @@ class Watch:
     known: str = ""
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    noticing: Noticing | None = None
+    """tells of a change as it happens, so that looks can be rare where nothing changes; None: all looks are `every`"""
     _due: float = field(default=math.inf, init=False)
     _failures: int = field(default=0, init=False)
     _told: str = field(default="", init=False)
@@ -91,7 +91,14 @@ class Watch:
         """Until something from outside ends it."""
         while True:
             self.look()
+            self.rest()
+
+    def rest(self) -> None:
+        """Until the next look: soon, or where nothing is on its way when something changes, or after `SELDOM`."""
+        if self.noticing is None or self.settling.changing or self._failures:
             self.sleep(self.every)
+        else:
+            self.noticing.wait(max(min(SELDOM, self._due - self.clock()), self.every))
 
     def until_quiet(self) -> None:
         """Deal with the change that there is, if there is one; return when nothing is left to wait for."""
@@ -126,28 +133,3 @@ class Watch:
         self._due = math.inf if again is None else self.clock() + again
         self.settling.done(seen)
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """The listing that was dealt with last, as a file in the data folder: for looks that are minutes apart."""
-
-    path: Path
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> Remembered:
-        """Of a recipe's dataset and source."""
-        name = recipe.dataset or recipe.name
-        source = digest(recipe.pictures.model_dump(mode="json"), recipe.pictures.kind)
-        return cls(Home.of(recipe.home).root / "watch" / f"{name}-{source}.json")
-
-    def read(self) -> str:
-        """Empty where nothing was remembered yet, or what was is damaged."""
-        try:
-            return str(json.loads(self.path.read_text())["listing"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""
-
-    def write(self, seen: str) -> None:
-        """Remember a listing."""
-        write_text(self.path, json.dumps({"listing": seen}) + "\n")

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from core.caption import Caption
-from core.errors import TrackingError
+from core.errors import TrackingError, TrainingFailed
 from core.snapshot import Snapshot
 from curation.curate import curate, ingest
+from flows.decide_and_train import CRASHES, decide_and_train
 from flows.guard import change_between, decide_for
 from flows.home import Home
 from flows.recipe import Recipe, check
@@ -109,3 +110,8 @@ def test_a_tracking_server_that_does_not_answer_is_told(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(TrackingError, match="does not say what was trained"):
         decide_for(recipe, versions[0], versions[2])
+
+
+def test_what_was_ended_by_force_again_and_again_is_not_begun_once_more(recipe: Recipe) -> None:
+    with pytest.raises(TrainingFailed, match="4 times in a row"):
+        decide_and_train.fn(recipe, crashes=CRASHES + 1)

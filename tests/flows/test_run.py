@@ -16,8 +16,10 @@ from core.errors import MissingBase, NotEnoughData, SourceError, StoreError, Vel
 from flows.dataset_to_model import dataset_to_model
 from flows.home import Home
 from flows.recipe import Recipe, check
+from flows.store_source import StoreSource
 from flows.summary import Outcome, in_words
-from flows.tracking import StoreSource, Tracking
+from flows.tracking import Tracking
+from flows.unchanged import unchanged
 from store.store import Store
 from tests.backbones.tiny import make_sd15, make_sdxl
 from tests.flows.pictures import SMALL, six_pictures
@@ -104,6 +106,14 @@ def test_the_report_stands_on_its_own(outcome: Outcome) -> None:
     assert "data:image/png;base64," in text
     assert "http://" not in text.replace("http://www.w3.org", "")
     assert "truncated" in text
+
+
+def test_a_run_that_has_nothing_to_do_is_told_the_same_without_a_flow(folder: Path, outcome: Outcome) -> None:
+    told = unchanged(recipe_of(folder))
+    assert told is not None
+    assert (told.judgement, told.job.snapshot, told.fresh) == (outcome.judgement, outcome.job.snapshot, False)
+    assert (told.prepared.ingested.found, told.prepared.ingested.read, told.prepared.captioned.made) == (14, 0, 0)
+    assert unchanged(recipe_of(folder, train={"steps": 5, "batch_size": 2})) is None  # never trained
 
 
 def test_nothing_is_computed_twice(folder: Path, outcome: Outcome) -> None:

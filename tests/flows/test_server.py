@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.bootstrap import ZOMBIES, deployments_for
+from benchmarks.scenarios import missing
+from benchmarks.studio import DECIDE, Studio
+from flows.bootstrap import ZOMBIES
 from flows.recipe import Recipe, read_recipe
-from tests.flows.pictures import SMALL, six_pictures
-from tests.flows.servers import PREFECT, ROOT, prefect, prefect_server, running, until
+from tests.flows.servers import PREFECT, ROOT, prefect_server, running, until
 
 pytestmark = pytest.mark.server
 
@@ -25,22 +26,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[dict[str, str]]:
-    """A server with all deployments, their trigger's half a minute made shorter."""
+    """A server with all deployments."""
     with prefect_server(folder) as env:
-        value = deployments_for(None)
-        (trigger,) = next(one for one in value["deployments"] if one["name"] == "decide-and-train")["triggers"]
-        trigger |= {"within": 3, "schedule_after": 3}
-        file = folder / "prefect.yaml"
-        file.write_text(yaml.safe_dump(value))
-        env["PREFECT_FILE"] = str(file)
         bootstrap(env)
         yield env
 
 
 def bootstrap(env: dict[str, str]) -> None:
-    command = "import asyncio; from flows import bootstrap; asyncio.run(bootstrap.prepare())"
-    subprocess.run([sys.executable, "-c", command], env=env, cwd=ROOT, check=True, timeout=240)
-    prefect(env, "--no-prompt", "deploy", "--all", "--prefect-file", env["PREFECT_FILE"])
+    subprocess.run([sys.executable, "-m", "flows.bootstrap"], env=env, cwd=ROOT, check=True, timeout=240)
 
 
 def send(env: dict[str, str], path: str, body: object) -> bytes:
@@ -75,22 +68,23 @@ def test_deploying_again_changes_nothing(server: dict[str, str]) -> None:
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     assert len(ask(server, "/deployments/filter", {})) == len(deployments)
     names = [one["name"] for one in ask(server, "/automations/filter", {})]
-    assert sorted(names) == sorted([ZOMBIES, "velatura-dataset-changed"])
+    assert sorted(names) == sorted([ZOMBIES, "velatura-dataset-changed", "velatura-begin-again"])
 
 
-def test_a_worker_runs_a_deployment_to_a_registered_model(server: dict[str, str], folder: Path) -> None:
-    recipe = SMALL | {"pictures": {"kind": "folder", "path": str(six_pictures(folder / "pictures"))}}
-    log = folder / "worker.log"
+def test_a_worker_trains_a_model_and_one_changed_file_is_too_little_for_another(
+    server: dict[str, str], folder: Path
+) -> None:
+    """A short share of `python -m benchmarks.scenarios`."""
+    studio, log = Studio(folder, server), folder / "worker.log"
+    studio.add(12)
+    recipe = studio.recipe("six", 4)
     with running([*PREFECT, "worker", "start", "--type", "process", "--pool", "velatura-gpu"], server, log):
-        parameters = json.dumps({"recipe": recipe})
-        prefect(server, "deployment", "run", "decide-and-train/decide-and-train", "--params", parameters)
-
-        def ended() -> dict[str, object] | None:
-            body = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}}
-            found = ask(server, "/flow_runs/filter", body)
-            return next((run for run in found if run["deployment_id"]), None)
-
-        run = until("the end of the run", ended, seconds=400)
-    assert isinstance(run, dict)
-    assert run["state_type"] == "COMPLETED", f"{run['state']}\n{log.read_text()[-3000:]}"
-    assert list((folder / "data" / "runs").glob("six-*/report.html"))
+        first = studio.ended(studio.begin(DECIDE, recipe=recipe), 400)
+        assert first["state_type"] == "COMPLETED", f"{first['state']}\n{log.read_text()[-3000:]}"
+        assert list((folder / "data" / "runs").glob("six-*/report.html"))
+        studio.change()
+        second = studio.ended(studio.begin(DECIDE, recipe=recipe), 200)
+        assert second["state_type"] == "COMPLETED", f"{second['state']}\n{log.read_text()[-3000:]}"
+        until("its words", lambda: "not training: too little has changed" in studio.words(second["id"]), 30)
+    assert len(studio.trainings("six")) == 1
+    assert missing(studio, "six") == 0

@@ -5,8 +5,9 @@ import pytest
 
 from core.snapshot import Snapshot
 from flows.home import Home
-from flows.spool import Spool
-from flows.tracking import StoreSource, Tracking
+from flows.spool import Outbox, Spool
+from flows.store_source import StoreSource
+from flows.tracking import Tracking
 
 SNAPSHOT = Snapshot(store="/somewhere/store", tag="data-0003", count=12, held_out=3, manifest="ab" * 32)
 
@@ -42,10 +43,10 @@ def test_every_figure_of_the_spool_arrives_once(tracking: Tracking, tmp_path: Pa
     spool = tmp_path / "metrics.jsonl"
     for step in range(30):
         Spool(spool).write(step, {"loss": 1 / (step + 1), "probe/gap": step / 100})
-    assert tracking.drain(run, spool) == 60
-    assert tracking.drain(run, spool) == 0
+    assert tracking.drain(run, Outbox(spool)) == 60
+    assert tracking.drain(run, Outbox(spool)) == 0
     Spool(spool, from_step=20).write(21, {"loss": 1 / 22})
-    tracking.drain(run, spool)
+    tracking.drain(run, Outbox(spool))
     assert [(m.step, m.value) for m in tracking.client.get_metric_history(run, "loss")] == [
         (s, 1 / (s + 1)) for s in range(30)
     ]
@@ -60,8 +61,10 @@ def test_a_server_that_is_down_loses_no_figure(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # nobody listens on the discard port
     away = Tracking(Home(tmp_path))
-    assert away.drain(run, spool) == 0
-    assert tracking.drain(run, spool) == 1
+    outbox = Outbox(spool)
+    assert away.drain(run, outbox) == 0
+    monkeypatch.undo()
+    assert tracking.drain(run, outbox) == 1
 
 
 def test_a_run_is_registered_once_with_its_data_tag(tracking: Tracking, tmp_path: Path) -> None:

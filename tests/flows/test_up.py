@@ -13,7 +13,7 @@ import yaml
 from core.errors import ServerError
 from flows.bootstrap import deployments_for
 from flows.home import Home
-from flows.keeping_up import RESTARTS, Crew, check_free, note, write_note
+from flows.keeping_up import RESTARTS, STEADY, Crew, check_free, note, write_note
 from flows.recipe import Recipe, check, read_recipe
 from flows.stations import HEARTBEAT, ROOT, Ports, Station, environment
 from flows.up_command import state
@@ -51,7 +51,7 @@ def test_all_end_even_those_that_will_not_and_their_children(tmp_path: Path) -> 
 
 
 def test_what_ends_is_started_again_but_not_for_ever(tmp_path: Path) -> None:
-    crew = Crew(tmp_path, os.environ)
+    crew = Crew(tmp_path, os.environ, pause=0)
     crew.start(python("ends", "print('no such thing')"))
     said: list[str] = []
 
@@ -63,6 +63,27 @@ def test_what_ends_is_started_again_but_not_for_ever(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match="ends again and again:\n.*no such thing"):
         until("too many deaths", dies, seconds=60)
     assert len(said) == RESTARTS
+    crew.stop()
+
+
+def test_what_was_well_once_is_started_again_for_ever_but_less_and_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew = Crew(tmp_path, os.environ, pause=4)
+    now = [0.0]
+    monkeypatch.setattr("flows.keeping_up.time.monotonic", lambda: now[0])
+    crew.start(python("ends", "pass"))
+    now[0] += STEADY
+    said: list[str] = []
+    for _ in range(RESTARTS + 3):
+        crew.running["ends"][1].wait(30)
+        crew.watch(said.append)
+        due = crew.lives["ends"].due
+        if due is not None:
+            now[0] = due
+            crew.watch(said.append)
+    whens = [line.partition("again ")[2].partition(".")[0] for line in said]
+    assert whens == ["now", *(f"in {wait} s" for wait in (4, 8, 16, 32, 60, 60, 60))]
     crew.stop()
 
 

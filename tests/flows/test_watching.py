@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import SourceError
 from curation.source import Source
-from flows.watching import PATIENCE, Remembered, Settling, Watch, listing
+from flows.watching import PATIENCE, Settling, Watch, listing
 from tests.flows.pictures import six_pictures
 
 
@@ -116,12 +116,3 @@ def test_a_single_pass_tells_its_failure(tmp_path: Path) -> None:
     watch, _ = watched(tmp_path / "nothing", lambda: None)
     with pytest.raises(SourceError, match="nothing"):
         watch.until_quiet()
-
-
-def test_what_was_dealt_with_is_remembered_and_a_damaged_memory_is_none(tmp_path: Path) -> None:
-    remembered = Remembered(tmp_path / "watch" / "mine.json")
-    assert remembered.read() == ""
-    remembered.write("abc")
-    assert remembered.read() == "abc"
-    remembered.path.write_text("{")
-    assert remembered.read() == ""

@@ -1,0 +1,67 @@
+"""Follows a trainer by the files that it writes: its plan and progress are told, its figures go on to MLflow."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from core.progress import report, say
+from flows.job import Job
+from flows.spool import Outbox
+from flows.tracking import Tracking
+
+EVERY = 5.0
+"""seconds between two deliveries: each costs MLflow some 30 ms of CPU time, whether it brings one figure or hundreds"""
+
+
+class Following:
+    """What is known of one trainer, looked at again and again while it runs. Reads only what is new."""
+
+    def __init__(self, job: Job, tracking: Tracking, run: str) -> None:
+        self._job, self._tracking, self._run = job, tracking, run
+        self._outbox, self._due = Outbox(job.spool), 0.0
+        self._plan, self._progress = Announced(job.plan), Steps(job)
+
+    def look(self) -> None:
+        """Tell what is new; deliver figures where it is time to."""
+        self._plan.tell()
+        if time.monotonic() >= self._due:
+            self._tracking.drain(self._run, self._outbox)
+            self._due = time.monotonic() + EVERY
+        else:
+            self._outbox.look()
+        self._progress.tell(self._outbox.step)
+
+    def to_the_end(self) -> None:
+        """The trainer has ended: tell and deliver what is left."""
+        self._due = 0.0
+        self.look()
+
+
+class Announced:
+    """The trainer's plan, said once, as soon as it is written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._told = path, False
+
+    def tell(self) -> None:
+        """Say it if it is there and has not been said."""
+        if not self._told and self._path.exists():
+            self._told = True
+            for line in self._path.read_text().splitlines():
+                say(line)
+
+
+class Steps:
+    """How far the trainer is; before its first step it measures the base."""
+
+    def __init__(self, job: Job) -> None:
+        self._job, self._measuring = job, not job.mark(0).exists()
+
+    def tell(self, step: int) -> None:
+        """Report it."""
+        if self._measuring:
+            self._measuring = not self._job.mark(0).exists()
+            report("measuring the base", 1 - self._measuring, 1)
+        else:
+            report("training", step, self._job.recipe.train.steps)
