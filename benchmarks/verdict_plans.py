@@ -1,0 +1,132 @@
+"""Which runs the proof of the verdict is made of: each a small change of the demo's recipe.
+
+The main field: 8, 20 and 60 trained pictures; a low, a right and a high learning rate; LoRA, LoRA with the text encoder,
+LoHa and full training; two styles, and prior preservation in half of the runs, both dealt out evenly. Beside it are
+runs that are made for one question: `FOR_DRIFT`, `FOR_PARTS`, `FOR_LABELS`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.demo import ROOT
+from benchmarks.verdict_pictures import Style, given, write
+from flows.recipe import Recipe, read_recipe
+
+SIZES = {8: 6, 20: 7, 60: 20}
+"""trained pictures: held-out ones. Of 8 somebody who wants an answer holds out 6, or takes `split.k_fold`"""
+SETS = 2
+"""of pictures of each size and style, no drawing in two of them"""
+STEPS, LOOKS, BATCH = 72, 3, 4
+RATES = {"lora": 2e-3, "words": 2e-3, "loha": 3e-3, "full": 2e-4}
+"""the right ones, by what a short ladder found"""
+LEVELS = {"low": 0.2, "right": 1.0, "high": 4.0}
+ADAPTERS = {
+    "lora": "{kind: lora, rank: 8, convolutions: true}",
+    "words": "{kind: lora, rank: 8, convolutions: true}",
+    "loha": "{kind: loha, rank: 8, convolutions: true}",
+    "full": "full",
+}
+CLASS = (
+    *("a noto style emoji of a blue heart", "a twemoji style emoji of a cloud", "a fluent style emoji of a star"),
+    *("a noto style emoji of a lemon", "a twemoji style emoji of a banana", "a fluent style emoji of a strawberry"),
+    *("a noto style emoji of a panda", "a twemoji style emoji of a frog", "a fluent style emoji of a penguin"),
+    *("a noto style emoji of a skull", "a twemoji style emoji of a robot", "a fluent style emoji of a basketball"),
+)
+"""what prior preservation trains beside: none of it is among the prompts that drift is measured with"""
+SAMPLER = (8, 4.0)
+"""steps and guidance of everything that is drawn"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run."""
+
+    style: Style
+    size: int
+    number: int
+    """of the set of pictures"""
+    adapter: str
+    level: str
+    prior: bool = False
+    """whether class pictures are trained beside"""
+    seed: int = 0
+    purpose: str = "field"
+    changes: tuple[str, ...] = ()
+    """of the recipe, last"""
+
+    @property
+    def name(self) -> str:
+        words = [self.purpose, self.style, self.size, f"set{self.number}", self.adapter, self.level]
+        return "-".join(map(str, [*words, *(["prior"] if self.prior else []), f"s{self.seed}"]))
+
+    @property
+    def dataset(self) -> str:
+        """The store's name."""
+        return f"{self.style}-{self.size}-{self.number}"
+
+
+def field() -> list[Plan]:
+    """The main field, in an order in which every beginning of it is mixed."""
+    plans = []
+    for i, size in enumerate(SIZES):
+        for j, level in enumerate(LEVELS):
+            for k, adapter in enumerate(ADAPTERS):
+                if adapter in ("loha", "full") and (i + j + (adapter == "full")) % 2:
+                    continue  # of these two half of the field
+                style: Style = ("openmoji", "poster")[(i + j + k) % 2]
+                plans.append(Plan(style, size, (i + k) % SETS, adapter, level, prior=(j + i * k + k // 2) % 2 == 1))
+    return sorted(plans, key=lambda plan: (7 * plans.index(plan)) % len(plans))
+
+
+def folder_of(root: Path, plan: Plan) -> Path:
+    """The folder with this run's pictures, made where it is not there."""
+    sizes = [size for size in SIZES for _ in range(SETS * 2)]
+    places = [(size, number, style) for size in SIZES for number in range(SETS) for style in ("openmoji", "poster")]
+    sets = dict(zip(places, given([size + SIZES[size] for size in sizes]), strict=True))
+    return write(root / "pictures" / plan.dataset, sets[plan.size, plan.number, plan.style], plan.style)
+
+
+def recipe_of(root: Path, plan: Plan) -> Recipe:
+    """The demo's recipe, changed. The probe looks at 20 pictures a side in every pause, so that any share of it is known."""
+    rate = RATES[plan.adapter] * LEVELS[plan.level]
+    words = f"{{learning_rate: {rate / 4}, steps: {STEPS}}}" if plan.adapter == "words" else "null"
+    steps, guidance = SAMPLER
+    of_class = f"{{prompts: [{', '.join(CLASS)}], count: {len(CLASS)}, steps: {steps}, guidance: {guidance}}}"
+    changes = [
+        *common(root, plan.dataset, folder_of(root, plan), SIZES[plan.size] / (plan.size + SIZES[plan.size])),
+        f"name={plan.name}",
+        f"captioner.trigger={plan.style}",
+        f"train.adapter={ADAPTERS[plan.adapter]}",
+        f"train.text_encoder={words}",
+        f"train.class_pictures={of_class if plan.prior else 'null'}",
+        f"train.optimizer.learning_rate={rate}",
+        f"train.seed={plan.seed}",
+        *plan.changes,
+    ]
+    return read_recipe(ROOT / "recipes" / "openmoji.yaml", changes)
+
+
+def common(root: Path, dataset: str, pictures: Path, held_out: float) -> Sequence[str]:
+    """What all runs have in common: few steps, few samples, captions from the files' names."""
+    steps, guidance = SAMPLER
+    return [
+        f"home={root / 'home'}",
+        f"dataset={dataset}",
+        f"pictures.path={pictures}",
+        "filters=[]",
+        f"split.held_out={held_out}",
+        "captioner={kind: template, template: 'an emoji of {a name}, {trigger}'}",
+        "augment.transforms=[]",
+        f"train.steps={STEPS}",
+        f"train.batch_size={BATCH}",
+        f"train.probe_every={STEPS // LOOKS}",
+        f"train.checkpoint_every={STEPS}",
+        "train.log_every=4",
+        "train.schedule.warmup=4",
+        "samples.previews=0",
+        "samples.memorisation=20",
+        f"samples.steps={steps}",
+        f"samples.guidance={guidance}",
+        "metrics=[{kind: probe, share: 1.0, most: 20}, prior_drift, memorisation]",
+    ]
