@@ -1,9 +1,9 @@
 """Is the verdict right? Runs of many kinds on the pocket base, their verdicts beside what is true of them.
 
-`make bench-verdict` makes the runs that are not done yet (`build/verdict/looks.jsonl` has a line for each checkpoint) and
-prints every figure beside its goal. ``--told`` judges what is written down and trains nothing; ``--only TEXT`` makes only
-runs whose name contains it. What is true is defined in `benchmarks/verdict_truth.py`, which runs there are in
-`benchmarks/verdict_plans.py`.
+`make bench-verdict` makes the runs that are not done yet (`build/verdict/looks.jsonl` has a line for each checkpoint)
+and prints every figure beside its goal. ``--told`` judges what is written down and trains nothing; ``--only TEXT``
+makes only runs whose name contains it. What is true is defined in `benchmarks/verdict_truth.py`, which runs there are
+in `benchmarks/verdict_plans.py`.
 """
 
 import argparse

@@ -84,7 +84,7 @@ class Truth:
         self.base_train, self.base_known = losses(backbone, *self.train), losses(backbone, *self.known)
 
     def of(self, backbone: Backbone, *, draw: bool) -> tuple[dict[str, Floats], list[Pixels], Floats]:
-        """Within a candidate: rho of each picture, samples, and raw losses of held-out pictures at kohya's timesteps."""
+        """Within a candidate: rho of each picture, samples, raw losses of held-out pictures at kohya's timesteps."""
         rho = {
             "unseen": rho_of(self.base, losses(backbone, self.pictures.cases, self.pictures.texts)),
             "train": rho_of(self.base_train, losses(backbone, *self.train)),

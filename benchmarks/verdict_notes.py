@@ -1,4 +1,4 @@
-"""What the proof of the verdict writes down: a line of JSON for each checkpoint, from which every verdict is given again.
+"""What the proof of the verdict writes down: a line of JSON for each checkpoint, to be judged anew.
 
 A line has what the run's user would see (the probe's losses of 20 pictures a side, the metrics' figures, the training
 loss) and, apart, what is true. Nothing is fitted or judged here.
@@ -41,11 +41,11 @@ class Look:
     memorisation: tuple[Triple, ...] = ()
     """empty where nothing was drawn"""
     near: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """distances to the nearest trained picture: of the user's ``samples``, the ``base``'s, ``real`` ones; of the truth's
-    ``drawn`` and ``unseen``"""
+    """distances to the nearest trained picture: of the user's ``samples``, the ``base``'s, ``real`` ones; of the
+    truth's ``drawn`` and ``unseen``"""
     more: Mapping[str, tuple[Triple, ...]] = field(default_factory=dict)
     """other metrics by kind"""
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def probe(self, most: int = 20, *, swap: Mapping[str, Side] | None = None) -> ProbeResult:
         """The probe of at most so many pictures of either side, those that a run would choose."""
@@ -70,17 +70,13 @@ class Look:
     def raw_at(self, timestep: int) -> float:
         """Mean raw loss of all held-out pictures at one of the probe's timesteps."""
         at = Probe().timesteps.index(timestep)
-        return float(
-            np.mean([row[at] for row, (_, _, side) in zip(self.tuned, self.records, strict=True) if side == "held_out"])
-        )
+        own = zip(self.tuned, self.records, strict=True)
+        return float(np.mean([row[at] for row, (_, _, side) in own if side == "held_out"]))
 
 
 def triples_of(found: Measured) -> tuple[Triple, ...]:
     """Figures as they are written down."""
-    return tuple(
-        (figure.name, *(round(float(v), 6) for v in (figure.value, figure.low, figure.high)))
-        for figure in found.figures
-    )
+    return tuple((one.name, float(one.value), float(one.low), float(one.high)) for one in found.figures)
 
 
 class Notebook:

@@ -6,10 +6,10 @@ Defined before any run was judged, and measured apart from the verdict: other pi
   same noise in both), of all 200 unseen and all trained pictures.
 - **Overfit**: a gap above .3 (a quarter of the error on trained pictures went away by heart), or unseen pictures
   predicted at least 5 % worse than at the run's best checkpoint or than by the base, with a gap above 0.
-- **Memorised**: more than a tenth of 48 samples of trained and unseen captions are copies: nearer in pixels to a trained
-  picture than all but 1 % of the unseen pictures are.
-- **Drifted**: 92 pictures that the base made of other things it knows, none of them among the prompts of a recipe, are
-  predicted with half as much error again (mean rho above log 1.5 = .405).
+- **Memorised**: more than a tenth of 48 samples of trained and unseen captions are copies: nearer in pixels to a
+  trained picture than all but 1 % of the unseen pictures are.
+- **Drifted**: 92 pictures that the base made of other things it knows, none of them among the prompts of a recipe,
+  are predicted with half as much error again (mean rho above log 1.5 = .405).
 
 Each has a 95 % interval of its own (bootstrap over pictures; Wilson). Where that interval contains the line, the truth
 itself is not known: such checkpoints are told apart and left out of precision and recall.
