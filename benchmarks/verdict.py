@@ -45,7 +45,7 @@ def main() -> int:
     root = asked.folder.absolute()
     notebook = Notebook(root / "looks.jsonl")
     if not asked.told:
-        make(root, notebook, [plan for plan in field() if asked.only in plan.name])
+        make(root, notebook, [plan for plan in (*field(), *for_one_question()) if asked.only in plan.name])
     return 0
 
 

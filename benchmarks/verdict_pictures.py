@@ -91,13 +91,18 @@ def given(counts: Sequence[int]) -> Iterator[list[int]]:
         start += count
 
 
-def write(folder: Path, which: Sequence[int], style: Style) -> Path:
-    """Put these drawings into a folder as files that bear their names; what is there is left as it is."""
-    for at in which:
-        name, pixels = drawings()[at]
-        path = folder / f"{name}.png"
+def write(
+    folder: Path, which: Sequence[int], style: Style, *, names: Sequence[int] | None = None, closer: bool = False
+) -> Path:
+    """Put these drawings into a folder as files that bear their names; what is there is left as it is.
+
+    ``names`` are the drawings whose names they bear instead; ``closer`` cuts a border off.
+    """
+    for at, named in zip(which, names or which, strict=True):
+        path = folder / f"{drawings()[named][0]}.png"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
+            picture = Image.fromarray(styled(drawings()[at][1], style))
             with replacing(path) as temporary:
-                Image.fromarray(styled(pixels, style)).save(temporary, "PNG")
+                (picture.crop((5, 4, SIZE - 2, SIZE - 3)) if closer else picture).save(temporary, "PNG")
     return folder

@@ -2,12 +2,13 @@
 
 The main field: 8, 20 and 60 trained pictures; a low, a right and a high learning rate; LoRA, LoRA with the text
 encoder, LoHa and full training; two styles, and prior preservation in half of the runs, both dealt out evenly. Beside
-it are runs that are made for one question: `FOR_DRIFT`, `FOR_PARTS`, `FOR_LABELS`.
+it are runs that are made for one question each (`for_one_question`), of three seeds.
 """
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.demo import ROOT
@@ -64,7 +65,8 @@ class Plan:
     @property
     def dataset(self) -> str:
         """The store's name."""
-        return f"{self.style}-{self.size}-{self.number}"
+        named = f"{self.style}-{self.size}-{self.number}"
+        return f"{named}-{self.purpose}" if self.purpose.startswith("labels-") else named
 
 
 def field() -> list[Plan]:
@@ -83,12 +85,44 @@ def field() -> list[Plan]:
     return plans
 
 
+def for_one_question() -> list[Plan]:
+    """Runs of three seeds, probed at their end only, with nothing drawn.
+
+    - ``drift``: with and without prior preservation, else alike.
+    - ``parts``: the text encoder is to blame (it learns fast, the network hardly), or the network (the other way round).
+    - ``labels``: files with another picture's name (``shuffled``), and every picture twice, cut a little closer, with
+      near-duplicates told as they should (``twins``), or let into both sides of the split (``leaked``); and ``honest``.
+    """
+    end = (f"train.probe_every={STEPS}", "samples.memorisation=0")
+    which = "metrics=[{kind: probe, share: 1.0, most: 20}, prior_drift, which_part]"
+    slow, fast = ("train.optimizer.learning_rate=0.0001", "train.optimizer.learning_rate=0.006")
+    rate = "train.text_encoder={{learning_rate: {}, steps: 72}}"
+    blind = ("split.radius=0", "split.difference=0")
+    plans = []
+    for seed in range(3):
+        one = partial(Plan, "openmoji", seed=seed, changes=end)
+        plans += [one(20, 0, "lora", "high", prior=prior, purpose="drift") for prior in (False, True)]
+        plans.append(
+            one(8, 0, "words", "high", purpose="parts-network", changes=(*end, which, fast, rate.format(1e-5)))
+        )
+        plans.append(one(8, 0, "words", "high", purpose="parts-words", changes=(*end, which, slow, rate.format(0.01))))
+        for purpose in ("honest", "shuffled", "twins"):
+            plans.append(one(20, 1, "lora", "high", purpose=f"labels-{purpose}"))
+        plans.append(one(20, 1, "lora", "high", purpose="labels-leaked", changes=(*end, *blind)))
+    return plans
+
+
 def folder_of(root: Path, plan: Plan) -> Path:
     """The folder with this run's pictures, made where it is not there."""
     sizes = [size for size in SIZES for _ in range(SETS * 2)]
     places = [(size, number, style) for size in SIZES for number in range(SETS) for style in ("openmoji", "poster")]
     sets = dict(zip(places, given([size + SIZES[size] for size in sizes]), strict=True))
-    return write(root / "pictures" / plan.dataset, sets[plan.size, plan.number, plan.style], plan.style)
+    own = sets[plan.size, plan.number, plan.style]
+    names = own[1:] + own[:1] if plan.purpose == "labels-shuffled" else own
+    folder = write(root / "pictures" / plan.dataset, own, plan.style, names=names)
+    if plan.purpose in ("labels-twins", "labels-leaked"):
+        write(folder / "closer", own, plan.style, closer=True)
+    return folder
 
 
 def recipe_of(root: Path, plan: Plan) -> Recipe:

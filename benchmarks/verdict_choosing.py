@@ -1,0 +1,73 @@
+"""Which checkpoint to keep: the verdict's choice beside four rules that people use, on what is true of each.
+
+- the verdict's: most learning on the held-out pictures that a pause looks at by default, ties to the earlier one;
+- the last checkpoint;
+- the lowest training loss since the checkpoint before;
+- the lowest raw validation loss over timesteps 200, 400, 600, 800, as kohya's trainer reports it;
+- the lowest raw validation loss at timestep 500, as OneTrainer reports it.
+
+Both validation losses are given more than those programs give: one fixed noise for each picture and timestep.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.verdict_notes import Look
+from evaluation.metrics.probe import ProbeResult
+from evaluation.verdict import best_step
+from flows.evaluating import zero_of
+
+NEAR = 0.02
+"""of the best checkpoint's true learning: 2 % of the error"""
+IN_PAUSES = 6
+"""pictures of either side that a pause of these short runs looks at by default"""
+
+
+def curve_of(looks: Sequence[Look], most: int = 20) -> dict[int, ProbeResult]:
+    """The probe along a run, from the base on."""
+    curve = {look.step: look.probe(most) for look in looks}
+    return {0: zero_of(curve[looks[0].step]), **curve}
+
+
+def ours(looks: Sequence[Look], most: int = IN_PAUSES) -> int:
+    """As `flows.judging` does."""
+    return best_step(curve_of(looks, most)) or looks[-1].step
+
+
+RULES: Mapping[str, Callable[[Sequence[Look]], int]] = {
+    "the verdict's (6 pictures a side, in pauses)": ours,
+    "the verdict's, all of up to 20 pictures a side": lambda looks: ours(looks, 20),
+    "the last": lambda looks: looks[-1].step,
+    "lowest training loss": lambda looks: min(looks, key=lambda look: look.train_loss).step,
+    "lowest raw validation loss, four timesteps": lambda looks: min(looks, key=lambda look: np.mean(look.raw)).step,
+    "lowest raw validation loss, timestep 500": lambda looks: min(looks, key=lambda look: look.raw_at(500)).step,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """How a rule did over all runs."""
+
+    lost: tuple[float, ...]
+    """true learning below the best checkpoint's, by run"""
+
+    @property
+    def near(self) -> float:
+        """The share of runs in which the kept checkpoint is nearly the best."""
+        return float(np.mean([lost <= NEAR for lost in self.lost]))
+
+
+def true_learning(look: Look) -> float:
+    """On the unseen pictures."""
+    return -float(np.mean(look.truth["unseen"]))
+
+
+def chosen_by(rule: Callable[[Sequence[Look]], int], runs: Sequence[Sequence[Look]]) -> Chosen:
+    """What this rule keeps of each run, beside the best that there was."""
+    lost = []
+    for looks in runs:
+        true = {look.step: true_learning(look) for look in looks}
+        lost.append(max(true.values()) - true[rule(looks)])
+    return Chosen(tuple(lost))
