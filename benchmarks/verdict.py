@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from benchmarks.verdict_notes import Notebook
-from benchmarks.verdict_plans import Plan, field
+from benchmarks.verdict_plans import Plan, field, for_one_question
 from core.errors import TrainingFailed
 
 

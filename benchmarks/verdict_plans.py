@@ -89,7 +89,7 @@ def for_one_question() -> list[Plan]:
     """Runs of three seeds, probed at their end only, with nothing drawn.
 
     - ``drift``: with and without prior preservation, else alike.
-    - ``parts``: the text encoder is to blame (it learns fast, the network hardly), or the network (the other way round).
+    - ``parts``: the text encoder is to blame (it learns fast, the network hardly), or the network (the other way).
     - ``labels``: files with another picture's name (``shuffled``), and every picture twice, cut a little closer, with
       near-duplicates told as they should (``twins``), or let into both sides of the split (``leaked``); and ``honest``.
     """
