@@ -25,7 +25,7 @@ IN_PAUSES = 6
 """pictures of either side that a pause of these short runs looks at by default"""
 
 
-def curve_of(looks: Sequence[Look], most: int = 20) -> dict[int, ProbeResult]:
+def curve_of(looks: Sequence[Look], most: int = 12) -> dict[int, ProbeResult]:
     """The probe along a run, from the base on."""
     curve = {look.step: look.probe(most) for look in looks}
     return {0: zero_of(curve[looks[0].step]), **curve}
@@ -38,7 +38,7 @@ def ours(looks: Sequence[Look], most: int = IN_PAUSES) -> int:
 
 RULES: Mapping[str, Callable[[Sequence[Look]], int]] = {
     "the verdict's (6 pictures a side, in pauses)": ours,
-    "the verdict's, all of up to 20 pictures a side": lambda looks: ours(looks, 20),
+    "the verdict's, up to 12 pictures a side": lambda looks: ours(looks, 12),
     "the last": lambda looks: looks[-1].step,
     "lowest training loss": lambda looks: min(looks, key=lambda look: look.train_loss).step,
     "lowest raw validation loss, four timesteps": lambda looks: min(looks, key=lambda look: np.mean(look.raw)).step,

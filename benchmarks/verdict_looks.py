@@ -22,6 +22,7 @@ from benchmarks.verdict_truth import (
     unseen_of,
 )
 from core.pixels import Pixels
+from evaluation.case import chosen
 from evaluation.metric import load_observation
 from evaluation.metrics.memorisation import MemorisationResult
 from evaluation.nearest import among, pixel_distances, thumbnails, to_groups
@@ -44,7 +45,7 @@ class Looker:
         self.unseen: dict[str, tuple[Unseen, Floats]] = {}
 
     def looked_at(self, plan: Plan) -> list[Look]:
-        """Train it and look at every checkpoint, drawing samples at the middle and the last one."""
+        """Train it and look at every checkpoint, drawing samples at the last one."""
         import torch
 
         torch.set_num_threads(1)
@@ -60,7 +61,7 @@ class Looker:
         material = gather(job, store, backbone)
         bench = bench_of(job, store, backbone, material)
         steps = [step for step in job.looked if step]
-        drawn_at = {steps[len(steps) // 2], steps[-1]} if recipe.samples.memorisation else set()
+        drawn_at = {steps[-1]} if recipe.samples.memorisation else set()
         truth = Truth(self, plan, backbone, material, bench)
         made = []
         for before, step in zip([0, *steps], steps, strict=False):
@@ -75,20 +76,21 @@ class Truth:
     def __init__(self, looker: Looker, plan: Plan, backbone: Backbone, material: Material, bench: Bench) -> None:
         if plan.style not in looker.unseen:
             found = unseen_of(looker.root, plan.style, backbone)
-            looker.unseen[plan.style] = found, losses(backbone, found.cases, found.texts)
+            looker.unseen[plan.style] = found, losses(backbone, found.cases, found.texts, in_turn=True)
         self.pictures, self.base = looker.unseen[plan.style]
         self.material, self.bench = material, bench
-        self.train = material.evidence.train, [material.texts[case.record] for case in material.evidence.train]
-        self.held = material.evidence.held_out, [material.texts[case.record] for case in material.evidence.held_out]
+        train, held_out = chosen(material.evidence.train, 20), chosen(material.evidence.held_out, 12)
+        self.train, self.held = ((own, [material.texts[case.record] for case in own]) for own in (train, held_out))
         self.known = known_to_base(looker.root, backbone, bench.samples.prior)
-        self.base_train, self.base_known = losses(backbone, *self.train), losses(backbone, *self.known)
+        self.base_train = losses(backbone, *self.train)
+        self.base_known = losses(backbone, *self.known, in_turn=True)
 
     def of(self, backbone: Backbone, *, draw: bool) -> tuple[dict[str, Floats], list[Pixels], Floats]:
         """Within a candidate: rho of each picture, samples, raw losses of held-out pictures at kohya's timesteps."""
         rho = {
-            "unseen": rho_of(self.base, losses(backbone, self.pictures.cases, self.pictures.texts)),
+            "unseen": rho_of(self.base, losses(backbone, self.pictures.cases, self.pictures.texts, in_turn=True)),
             "train": rho_of(self.base_train, losses(backbone, *self.train)),
-            "known": rho_of(self.base_known, losses(backbone, *self.known)),
+            "known": rho_of(self.base_known, losses(backbone, *self.known, in_turn=True)),
         }
         drawn = samples_of(backbone, self.material, self.pictures) if draw else []
         return rho, drawn, losses(backbone, *self.held, timesteps=KOHYA)

@@ -1,6 +1,6 @@
 """What the proof of the verdict writes down: a line of JSON for each checkpoint, to be judged anew.
 
-A line has what the run's user would see (the probe's losses of 20 pictures a side, the metrics' figures, the training
+A line has what the run's user would see (the probe's losses of 12 pictures a side, the metrics' figures, the training
 loss) and, apart, what is true. Nothing is fitted or judged here.
 """
 
@@ -47,7 +47,7 @@ class Look:
     """other metrics by kind"""
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def probe(self, most: int = 20, *, swap: Mapping[str, Side] | None = None) -> ProbeResult:
+    def probe(self, most: int = 12, *, swap: Mapping[str, Side] | None = None) -> ProbeResult:
         """The probe of at most so many pictures of either side, those that a run would choose."""
         sides: dict[Side, set[str]] = {}
         for side in ("train", "held_out"):

@@ -3,10 +3,10 @@
 Defined before any run was judged, and measured apart from the verdict: other pictures, other prompts, other seeds.
 
 - **Learning and gap** are the probe's quantities (timesteps 150, 300, 500, 700; logarithm of tuned over base loss, the
-  same noise in both), of all 200 unseen and all trained pictures.
+  same noise in both), of all 200 unseen pictures, each at one of the timesteps in turn, and of 20 trained ones at all.
 - **Overfit**: a gap above .3 (a quarter of the error on trained pictures went away by heart), or unseen pictures
   predicted at least 5 % worse than at the run's best checkpoint or than by the base, with a gap above 0.
-- **Memorised**: more than a tenth of 48 samples of trained and unseen captions are copies: nearer in pixels to a
+- **Memorised**: more than a tenth of 36 samples of trained and unseen captions are copies: nearer in pixels to a
   trained picture than all but 1 % of the unseen pictures are.
 - **Drifted**: 92 pictures that the base made of other things it knows, none of them among the prompts of a recipe,
   are predicted with half as much error again (mean rho above log 1.5 = .405).
@@ -43,7 +43,7 @@ from scripts.pocket.concepts import DRAWN
 from store.store import Store
 
 TIMESTEPS = (150, 300, 500, 700)
-SAMPLES = 48
+SAMPLES = 36
 SIDE = 32
 """pixels at which pictures are compared, as `memorisation` does"""
 Floats = NDArray[np.float64]
@@ -111,12 +111,22 @@ def known_to_base(root: Path, backbone: Backbone, recipe: Sequence[str]) -> tupl
 
 
 def losses(
-    backbone: Backbone, cases: Sequence[Case], texts: Sequence[str], timesteps: Sequence[int] = TIMESTEPS
+    backbone: Backbone,
+    cases: Sequence[Case],
+    texts: Sequence[str],
+    timesteps: Sequence[int] = TIMESTEPS,
+    *,
+    in_turn: bool = False,
 ) -> Floats:
-    """(n, k) mean square errors as the probe's, many pictures at a time; words as the text encoder says them now."""
+    """(n, k) mean square errors as the probe's, many pictures at a time; words as the text encoder says them now.
+
+    ``in_turn``: (n, 1), each picture at one of the timesteps, the first at the first.
+    """
     heard = backbone.encode_text(texts) if backbone.words_tuned else {}
     rows = [(at, t) for t in timesteps for at in range(len(cases))]
-    made = np.zeros((len(cases), len(timesteps)))
+    if in_turn:
+        rows = [(at, timesteps[at % len(timesteps)]) for at in range(len(cases))]
+    made = np.zeros((len(cases), 1 if in_turn else len(timesteps)))
     with undisturbed(backbone):
         for start in range(0, len(rows), 32):
             part = rows[start : start + 32]
@@ -133,7 +143,7 @@ def losses(
             predicted = backbone.predict(backbone.noised(clean, noise, t), t, words)
             square = (predicted - backbone.target(clean, noise, t)).double().square().flatten(1).mean(1)
             for (at, step), value in zip(part, square.tolist(), strict=True):
-                made[at, timesteps.index(step)] = value
+                made[at, 0 if in_turn else timesteps.index(step)] = value
     return made
 
 
