@@ -3,7 +3,7 @@
 - the verdict's: most learning on the held-out pictures that a pause looks at by default, ties to the earlier one;
 - the last checkpoint;
 - the lowest training loss since the checkpoint before;
-- the lowest raw validation loss over timesteps 200, 400, 600, 800, as kohya's trainer reports it;
+- the lowest raw validation loss over four timesteps, as kohya's trainer reports it (the probe's, not 200 to 800);
 - the lowest raw validation loss at timestep 500, as OneTrainer reports it.
 
 Both validation losses are given more than those programs give: one fixed noise for each picture and timestep.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.verdict_notes import Look
-from evaluation.metrics.probe import ProbeResult
+from evaluation.metrics.probe import Probe, ProbeResult
 from evaluation.verdict import best_step
 from flows.evaluating import zero_of
 
@@ -41,8 +41,10 @@ RULES: Mapping[str, Callable[[Sequence[Look]], int]] = {
     "the verdict's, up to 12 pictures a side": lambda looks: ours(looks, 12),
     "the last": lambda looks: looks[-1].step,
     "lowest training loss": lambda looks: min(looks, key=lambda look: look.train_loss).step,
-    "lowest raw validation loss, four timesteps": lambda looks: min(looks, key=lambda look: np.mean(look.raw)).step,
-    "lowest raw validation loss, timestep 500": lambda looks: min(looks, key=lambda look: look.raw_at(500)).step,
+    "lowest raw validation loss, four timesteps": lambda looks: (
+        min(looks, key=lambda look: look.raw(*Probe().timesteps)).step
+    ),
+    "lowest raw validation loss, timestep 500": lambda looks: min(looks, key=lambda look: look.raw(500)).step,
 }
 
 

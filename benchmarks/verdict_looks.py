@@ -34,8 +34,6 @@ from flows.judging import bench_of, candidate_of
 from flows.material import Material, gather
 from flows.spool import read
 
-KOHYA = (200, 400, 600, 800)
-
 
 class Looker:
     """Keeps what serves all runs: the base, and what the truth is taken from."""
@@ -57,17 +55,25 @@ class Looker:
             job.write()
             trainer.work(job.folder)  # in this process: what is imported and loaded once serves all runs
         trained = time.process_time() - began
+        print("trained", round(trained, 1), flush=True)
         backbone = job.recipe.family.load(device="cpu")
         material = gather(job, store, backbone)
         bench = bench_of(job, store, backbone, material)
         steps = [step for step in job.looked if step]
-        drawn_at = {steps[-1]} if recipe.samples.memorisation else set()
+        drawn_at = {steps[-1]} if draws(plan) else set()
         truth = Truth(self, plan, backbone, material, bench)
         made = []
+        print("ready", round(time.process_time() - began, 1), flush=True)
         for before, step in zip([0, *steps], steps, strict=False):
             made.append(look(job, plan, bench, truth, (before, step), draw=step in drawn_at))
+            print("looked", step, round(time.process_time() - began, 1), flush=True)
         made[-1].seconds.update(train=trained, all=time.process_time() - began)
         return made
+
+
+def draws(plan: Plan) -> bool:
+    """Whether samples are drawn of the last checkpoint: not where 60 pictures were trained three times each, slowly."""
+    return plan.purpose == "field" and (plan.size < 60 or plan.level == "high")
 
 
 class Truth:
@@ -79,21 +85,21 @@ class Truth:
             looker.unseen[plan.style] = found, losses(backbone, found.cases, found.texts, in_turn=True)
         self.pictures, self.base = looker.unseen[plan.style]
         self.material, self.bench = material, bench
-        train, held_out = chosen(material.evidence.train, 20), chosen(material.evidence.held_out, 12)
-        self.train, self.held = ((own, [material.texts[case.record] for case in own]) for own in (train, held_out))
+        train = chosen(material.evidence.train, 20)
+        self.train = train, [material.texts[case.record] for case in train]
         self.known = known_to_base(looker.root, backbone, bench.samples.prior)
         self.base_train = losses(backbone, *self.train)
         self.base_known = losses(backbone, *self.known, in_turn=True)
 
-    def of(self, backbone: Backbone, *, draw: bool) -> tuple[dict[str, Floats], list[Pixels], Floats]:
-        """Within a candidate: rho of each picture, samples, raw losses of held-out pictures at kohya's timesteps."""
+    def of(self, backbone: Backbone, *, draw: bool) -> tuple[dict[str, Floats], list[Pixels]]:
+        """Within a candidate: rho of each picture, and samples."""
         rho = {
             "unseen": rho_of(self.base, losses(backbone, self.pictures.cases, self.pictures.texts, in_turn=True)),
             "train": rho_of(self.base_train, losses(backbone, *self.train)),
             "known": rho_of(self.base_known, losses(backbone, *self.known, in_turn=True)),
         }
         drawn = samples_of(backbone, self.material, self.pictures) if draw else []
-        return rho, drawn, losses(backbone, *self.held, timesteps=KOHYA)
+        return rho, drawn
 
 
 def look(job: Job, plan: Plan, bench: Bench, truth: Truth, steps: tuple[int, int], *, draw: bool) -> Look:
@@ -104,7 +110,7 @@ def look(job: Job, plan: Plan, bench: Bench, truth: Truth, steps: tuple[int, int
     base, tuned = (load_observation(job.step_folder(at) / "probe.npz")["losses"] for at in (0, step))
     asked = [(case.record, case.group, side) for side, case in probe.asked(evidence)]
     with candidate.on(bench.backbone):
-        rho, drawn, raw = truth.of(bench.backbone, draw=draw)
+        rho, drawn = truth.of(bench.backbone, draw=draw)
     metrics = {metric.kind: metric for metric in job.recipe.metrics}
     others = [metric for kind, metric in metrics.items() if kind not in ("probe", "prior_drift", "memorisation")]
     found = bench.measured(candidate, [*others, *([metrics["memorisation"]] if draw else [])])
@@ -124,7 +130,6 @@ def look(job: Job, plan: Plan, bench: Bench, truth: Truth, steps: tuple[int, int
         records=tuple(asked),
         base=tuple(map(tuple, np.asarray(base).tolist())),
         tuned=tuple(map(tuple, np.asarray(tuned).tolist())),
-        raw=tuple(raw.mean(0).tolist()),
         drift=triples_of(measure_step(job, metrics["prior_drift"], evidence, step)) if evidence.prior else (),
         truth={name: tuple(values.tolist()) for name, values in rho.items()},
         memorisation=triples_of(copies) if copies is not None else (),

@@ -33,8 +33,6 @@ class Look:
     base: tuple[tuple[float, ...], ...]
     """the base's losses of each, by timestep"""
     tuned: tuple[tuple[float, ...], ...]
-    raw: tuple[float, ...]
-    """mean raw loss of held-out pictures at kohya's timesteps 200, 400, 600, 800"""
     drift: tuple[Triple, ...]
     truth: Mapping[str, tuple[float, ...]]
     """``unseen``, ``train``, ``known``: rho of each picture"""
@@ -67,11 +65,11 @@ class Look:
         triples = {"memorisation": self.memorisation, "drift": self.drift}.get(kind, self.more.get(kind, ()))
         return Measured(tuple(Figure(*triple) for triple in triples)) if triples else None
 
-    def raw_at(self, timestep: int) -> float:
-        """Mean raw loss of all held-out pictures at one of the probe's timesteps."""
-        at = Probe().timesteps.index(timestep)
-        own = zip(self.tuned, self.records, strict=True)
-        return float(np.mean([row[at] for row, (_, _, side) in own if side == "held_out"]))
+    def raw(self, *timesteps: int) -> float:
+        """Mean raw loss of the held-out pictures at some of the probe's timesteps."""
+        places = [Probe().timesteps.index(timestep) for timestep in timesteps]
+        own = [row for row, (_, _, side) in zip(self.tuned, self.records, strict=True) if side == "held_out"]
+        return float(np.mean(np.array(own)[:, places]))
 
 
 def triples_of(found: Measured) -> tuple[Triple, ...]:
@@ -115,6 +113,7 @@ class Notebook:
 def look_of(value: dict[str, Any]) -> Look:
     """A line of the notebook."""
     plan = value.pop("plan")
+    value.pop("raw", None)
     plan["changes"] = tuple(plan["changes"])
     return Look(Plan(**plan), **{name: fixed(item) for name, item in value.items()})
 

@@ -79,7 +79,9 @@ def field() -> list[Plan]:
         chance.shuffle(cells)
         for at, (i, j) in enumerate(cells):
             style: Style = "poster" if (at + (adapter in ("words", "loha"))) % 2 else "openmoji"
-            where = (style, list(SIZES)[i], at // 2 % SETS, adapter, list(LEVELS)[j])
+            size = list(SIZES)[i]
+            number = at // 2 % SETS if (style, size) == ("openmoji", 8) else 0
+            where = (style, size, number, adapter, list(LEVELS)[j])
             plans.append(Plan(*where, prior=(at // 2 + (adapter == "full")) % 2 == 1))
     chance.shuffle(plans)
     return plans

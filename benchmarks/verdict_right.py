@@ -42,8 +42,8 @@ def both(*answers: bool | None) -> bool | None:
 
 
 def is_overfit(look: Look, run: Sequence[Look]) -> bool | None:
-    """A wide gap, or unseen pictures known worse than at the best checkpoint or by the base."""
-    best = max(run, key=true_learning)
+    """A wide gap, or unseen pictures known worse than at the best checkpoint before or by the base."""
+    best = max((one for one in run if one.step <= look.step), key=true_learning)
     unseen = np.array(look.truth["unseen"])
     gap = mean_of(unseen - np.mean(look.truth["train"]))
     fallen = False if best is look else beyond(mean_of(unseen - np.array(best.truth["unseen"])), FALLEN)
@@ -103,6 +103,11 @@ class Score:
     """the verdict has not enough evidence"""
     unknown: int = 0
     """the truth is too near its line"""
+
+    @property
+    def total(self) -> int:
+        """All checkpoints that were asked about."""
+        return self.right + self.false + self.missed + self.neither + self.unsure + self.unknown
 
     @property
     def precision(self) -> float:
