@@ -21,6 +21,7 @@ from flows.evaluating import zero_of
 
 NEAR = 0.02
 """of the best checkpoint's true learning: 2 % of the error"""
+FOUR = Probe().timesteps
 IN_PAUSES = 6
 """pictures of either side that a pause of these short runs looks at by default"""
 

@@ -1,8 +1,8 @@
 """Which runs the proof of the verdict is made of: each a small change of the demo's recipe.
 
 The main field: 8, 20 and 60 trained pictures; a low, a right and a high learning rate; LoRA, LoRA with the text
-encoder, LoHa and full training; two styles, and prior preservation in half of the runs, both dealt out evenly. Beside
-it are runs that are made for one question each (`for_one_question`), of three seeds.
+encoder, LoHa and full training; two styles, and prior preservation in half of the runs, both dealt out evenly; and six
+that go on three times as long. Beside it are runs that are made for one question each (`for_one_question`), of three seeds.
 """
 
 import random
@@ -84,7 +84,21 @@ def field() -> list[Plan]:
             where = (style, size, number, adapter, list(LEVELS)[j])
             plans.append(Plan(*where, prior=(at // 2 + (adapter == "full")) % 2 == 1))
     chance.shuffle(plans)
-    return plans
+    return [*plans[:5], *overlong(), *plans[5:]]
+
+
+def overlong() -> list[Plan]:
+    """Runs that go on three times as long at a high rate: what overfits and copies in earnest."""
+    changes = (f"train.steps={3 * STEPS}", f"train.probe_every={STEPS}", f"train.checkpoint_every={3 * STEPS}")
+    asked: list[tuple[Style, int, str]] = [
+        ("openmoji", 8, "lora"),
+        ("poster", 8, "lora"),
+        ("openmoji", 8, "full"),
+        ("poster", 8, "loha"),
+        ("openmoji", 20, "words"),
+        ("poster", 20, "lora"),
+    ]
+    return [Plan(style, size, 0, adapter, "high", seed=1, changes=changes) for style, size, adapter in asked]
 
 
 def for_one_question() -> list[Plan]:
