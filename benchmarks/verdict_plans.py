@@ -2,7 +2,7 @@
 
 The main field: 8, 20 and 60 trained pictures; a low, a right and a high learning rate; LoRA, LoRA with the text
 encoder, LoHa and full training; two styles, and prior preservation in half of the runs, both dealt out evenly; and six
-that go on three times as long. Beside it are runs that are made for one question each (`for_one_question`), of three seeds.
+that go on three times as long. Beside it are runs of several seeds that are made for one question (`for_one_question`).
 """
 
 import random
