@@ -55,7 +55,6 @@ class Looker:
             job.write()
             trainer.work(job.folder)  # in this process: what is imported and loaded once serves all runs
         trained = time.process_time() - began
-        print("trained", round(trained, 1), flush=True)
         backbone = job.recipe.family.load(device="cpu")
         material = gather(job, store, backbone)
         bench = bench_of(job, store, backbone, material)
@@ -63,10 +62,8 @@ class Looker:
         drawn_at = {steps[-1]} if draws(plan) else set()
         truth = Truth(self, plan, backbone, material, bench)
         made = []
-        print("ready", round(time.process_time() - began, 1), flush=True)
         for before, step in zip([0, *steps], steps, strict=False):
             made.append(look(job, plan, bench, truth, (before, step), draw=step in drawn_at))
-            print("looked", step, round(time.process_time() - began, 1), flush=True)
         made[-1].seconds.update(train=trained, all=time.process_time() - began)
         return made
 
