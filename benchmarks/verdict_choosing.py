@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.verdict_notes import Look
+from evaluation.comparing import zero_of
 from evaluation.metrics.probe import Probe, ProbeResult
 from evaluation.verdict import best_step
-from flows.evaluating import zero_of
 
 NEAR = 0.02
 """of the best checkpoint's true learning: 2 % of the error"""
@@ -28,8 +28,19 @@ IN_PAUSES = 6
 
 def curve_of(looks: Sequence[Look], most: int = 12) -> dict[int, ProbeResult]:
     """The probe along a run, from the base on."""
-    curve = {look.step: look.probe(most) for look in looks}
+    curve = {look.step: probed(look, most) for look in looks}
     return {0: zero_of(curve[looks[0].step]), **curve}
+
+
+_PROBED: dict[tuple[str, int, int], ProbeResult] = {}
+
+
+def probed(look: Look, most: int = 12) -> ProbeResult:
+    """The probe of a checkpoint, its intervals drawn once for all rules and lines that ask for it."""
+    key = (look.plan.name, look.step, most)
+    if key not in _PROBED:
+        _PROBED[key] = look.probe(most)
+    return _PROBED[key]
 
 
 def ours(looks: Sequence[Look], most: int = IN_PAUSES) -> int:

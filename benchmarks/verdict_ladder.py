@@ -4,25 +4,27 @@ The full search trains every rate for all of the recipe's steps; the ladder clim
 pictures are surely known worse. Both are `flows.ladder`'s own rungs, so both are measured alike.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.goal import Goal
 from benchmarks.verdict_plans import STEPS, Plan, recipe_of
-from benchmarks.verdict_truth import taken
 from core.files import write_text
-from flows import stages
-from flows.home import Home
-from flows.ladder import SHARE, Ladder, Rung, best_rung
-from flows.recipe import Recipe
-from flows.tracking import Tracking
+
+if TYPE_CHECKING:
+    from flows.ladder import Ladder, Rung
+    from flows.recipe import Recipe
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 
 
 def make(root: Path, path: Path) -> None:
     """Climb, then search in full, where that is not written down yet."""
+    from flows.ladder import SHARE, best_rung
+
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     plan = Plan("openmoji", 20, 0, "lora", "right", purpose="ladder", changes=("metrics=[{kind: probe, most: 12}]",))
     recipe = recipe_of(root, plan)
@@ -37,6 +39,12 @@ def make(root: Path, path: Path) -> None:
 
 def ladder_of(recipe: Recipe, name: str) -> Ladder:
     """With a parent run of its own."""
+    from benchmarks.verdict_truth import taken
+    from flows import stages
+    from flows.home import Home
+    from flows.ladder import Ladder
+    from flows.tracking import Tracking
+
     store = stages.open_store(recipe)
     snapshot, tracking = taken(recipe, store), Tracking(Home.of(recipe.home))
     return Ladder(recipe, store, snapshot, tracking, tracking.begin(name, name, {}, recipe.flat()))

@@ -4,25 +4,23 @@ For each run's last checkpoint and each treatment, the true gap and the true lea
 of JSON for each goes into `remedies.jsonl`.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from benchmarks.goal import Goal
-from benchmarks.verdict_looks import Looker, Truth
 from benchmarks.verdict_plans import Plan, field, recipe_of
-from benchmarks.verdict_truth import taken
 from core.files import write_text
-from evaluation.remedies.merge import Merge
-from evaluation.remedies.weaken import Weaken
-from evaluation.remedy import Patient
-from flows import stages
-from flows.judging import bench_of, candidate_of
-from flows.material import gather
+
+if TYPE_CHECKING:
+    from benchmarks.verdict_looks import Looker
 
 STRENGTHS = (0.8, 0.6, 0.4)
 AS_IT_IS = "as it is"
@@ -45,6 +43,15 @@ def plans() -> list[Plan]:
 
 def treated(looker: Looker, plan: Plan) -> list[Treated]:
     """The last checkpoint as it is, and with each treatment."""
+    from benchmarks.verdict_looks import Truth
+    from benchmarks.verdict_truth import taken
+    from evaluation.remedies.merge import Merge
+    from evaluation.remedies.weaken import Weaken
+    from evaluation.remedy import Patient
+    from flows import stages
+    from flows.judging import bench_of, candidate_of
+    from flows.material import gather
+
     recipe = recipe_of(looker.root, plan)
     store = stages.open_store(recipe)
     job = stages.prepare_job(recipe, taken(recipe, store))

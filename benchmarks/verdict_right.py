@@ -62,9 +62,11 @@ def copies(look: Look) -> Figure | None:
 
 
 def is_memorised(look: Look, run: Sequence[Look]) -> bool | None:  # noqa: ARG001
-    """More than a tenth of the samples are copies."""
+    """More than a tenth of the samples are copies: of 24 three or more are, one is chance, of two it is not known."""
     rate = copies(look)
-    return None if rate is None else beyond(rate, COPIES)
+    if rate is None:
+        return None
+    return True if rate.value > COPIES else False if rate.value <= COPIES / 2 else None
 
 
 def is_drifted(look: Look, run: Sequence[Look]) -> bool | None:  # noqa: ARG001

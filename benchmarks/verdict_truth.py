@@ -11,8 +11,9 @@ Defined before any run was judged, and measured apart from the verdict: other pi
 - **Drifted**: 48 pictures that the base made of other things it knows, none of them among the prompts of a recipe,
   are predicted with half as much error again (mean rho above log 1.5 = .405).
 
-Each has a 95 % interval of its own (bootstrap over pictures; Wilson). Where that interval contains the line, the truth
-itself is not known: such checkpoints are told apart and left out of precision and recall.
+The means have 95 % intervals of their own (bootstrap over pictures). Where one contains its line, or 2 of the 24
+samples are copies (1 is what unseen pictures would give), the truth itself is not known; such checkpoints are counted
+apart.
 """
 
 import math
