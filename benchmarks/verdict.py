@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import verdict_labels, verdict_ladder, verdict_remedies
+from benchmarks import verdict_labels, verdict_ladder, verdict_remedies, verdict_visible
 from benchmarks.goal import Goal
 from benchmarks.verdict_notes import Notebook
 from benchmarks.verdict_plans import Plan, field, for_one_question
@@ -36,6 +36,7 @@ def make(root: Path, notebook: Notebook, plans: list[Plan], seconds: float) -> b
             continue
         notebook.add(looks)
         print(f"{plan.name}: {looks[-1].seconds['all']:.0f} CPU seconds", flush=True)
+    verdict_visible.make(root, list(notebook.runs("field").values()), root / "visible.jsonl")
     verdict_remedies.make(looker, root / "remedies.jsonl")
     verdict_ladder.make(root, root / "ladder.json")
     return True
@@ -48,6 +49,7 @@ def told(root: Path, notebook: Notebook) -> list[Goal]:
     return [
         *choosing(runs),
         *rightness(runs),
+        *verdict_visible.told(verdict_visible.known(root / "visible.jsonl")),
         *preservation(drift),
         *verdict_remedies.told(verdict_remedies.known(root / "remedies.jsonl")),
         *culprits(others),
