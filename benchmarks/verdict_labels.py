@@ -18,6 +18,7 @@ from evaluation.metrics.probe import Side
 
 Runs = Mapping[str, Sequence[Look]]
 DEALS = 20
+HONEST = "honest"
 
 
 def dealt(look: Look, seed: int) -> dict[str, Side]:
@@ -50,6 +51,8 @@ def differences(runs: Runs) -> list[Goal]:
     lasts: dict[str, dict[int, Look]] = {}
     for looks in runs.values():
         purpose, _, kind = looks[-1].plan.purpose.partition("-")
+        if purpose == "drift" and not looks[-1].plan.prior:
+            purpose, kind = "labels", HONEST  # the same run with right labels
         if purpose == "labels":
             lasts.setdefault(kind, {})[looks[-1].plan.seed] = looks[-1]
     goals = []
@@ -59,9 +62,9 @@ def differences(runs: Runs) -> list[Goal]:
             met = abs(seen.value - true) < 0.1 if kind == "twins" else seen.value < true / 2
             asked = "the true one, within .1" if kind == "twins" else "less than half of the true one"
             goals.append(Goal(f"{kind}: gap; truly {true:+.3f}", str(seen), asked, met))
-    both = sorted(set(lasts.get("honest", {})) & set(lasts.get("shuffled", {})))
+    both = sorted(set(lasts.get(HONEST, {})) & set(lasts.get("shuffled", {})))
     if len(both) > 1:
-        honest, shuffled = ([lasts[kind][seed] for seed in both] for kind in ("honest", "shuffled"))
+        honest, shuffled = ([lasts[kind][seed] for seed in both] for kind in (HONEST, "shuffled"))
         fell = [b.probe().learning.value - a.probe().learning.value for a, b in zip(honest, shuffled, strict=True)]
         figure = student(fell)
         goals.append(

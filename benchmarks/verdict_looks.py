@@ -28,7 +28,7 @@ from evaluation.metrics.memorisation import MemorisationResult
 from evaluation.nearest import among, pixel_distances, thumbnails, to_groups
 from flows import stages, trainer
 from flows.bench import Bench
-from flows.curve import measure_step, probe_of
+from flows.curve import measure_step, pause_probe
 from flows.job import Job
 from flows.judging import bench_of, candidate_of
 from flows.material import Material, gather
@@ -103,7 +103,7 @@ def look(job: Job, plan: Plan, bench: Bench, truth: Truth, steps: tuple[int, int
     """Everything of one checkpoint; ``steps`` are the one before and its own."""
     before, step = steps
     candidate, evidence = candidate_of(job, step), truth.material.evidence
-    probe = probe_of(job)
+    probe = pause_probe(job)
     base, tuned = (load_observation(job.step_folder(at) / "probe.npz")["losses"] for at in (0, step))
     asked = [(case.record, case.group, side) for side, case in probe.asked(evidence)]
     with candidate.on(bench.backbone):

@@ -1,4 +1,4 @@
-"""Do a lower strength and merging with the base close the gap? Asked of the field's LoRA runs at a high learning rate.
+"""Do a lower strength and merging with the base close the gap? Asked of the field's LoRAs that have one.
 
 For each run's last checkpoint and each treatment, the true gap and the true learning: nothing is trained again. A line
 of JSON for each goes into `remedies.jsonl`.
@@ -37,8 +37,9 @@ class Treated:
 
 
 def plans() -> list[Plan]:
-    """LoRAs that were trained at the high rate, with and without the text encoder."""
-    return [plan for plan in field() if plan.level == "high" and plan.adapter in ("lora", "words")]
+    """LoRAs that were trained for long at the high rate, and one with prior preservation that was not."""
+    loras = [plan for plan in field() if plan.level == "high" and plan.adapter in ("lora", "words") and plan.size < 60]
+    return [plan for plan in loras if plan.changes or plan.prior]
 
 
 def treated(looker: Looker, plan: Plan) -> list[Treated]:
