@@ -22,7 +22,7 @@ from evaluation.verdict import best_step
 NEAR = 0.02
 """of the best checkpoint's true learning: 2 % of the error"""
 FOUR = Probe().timesteps
-IN_PAUSES = 6
+IN_PAUSES = 5
 """pictures of either side that a pause of these short runs looks at by default"""
 
 
@@ -49,7 +49,7 @@ def ours(looks: Sequence[Look], most: int = IN_PAUSES) -> int:
 
 
 RULES: Mapping[str, Callable[[Sequence[Look]], int]] = {
-    "the verdict's (6 pictures a side, in pauses)": ours,
+    "the verdict's (5 pictures a side, in pauses)": ours,
     "the verdict's, up to 12 pictures a side": lambda looks: ours(looks, 12),
     "the last": lambda looks: looks[-1].step,
     "lowest training loss": lambda looks: min(looks, key=lambda look: look.train_loss).step,

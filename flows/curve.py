@@ -6,8 +6,8 @@ from flows.job import Job
 
 FORWARDS = 1.75
 """forward passes that training on one picture costs: on the pocket base with a LoRA, by what looks took beside steps"""
-LEAST = 6
-"""pictures of either side: fewer are no evidence"""
+LEAST = 5
+"""pictures of either side: fewer are no evidence (`Thresholds.least_groups`)"""
 
 
 def probe_of(job: Job) -> Probe:
@@ -25,7 +25,7 @@ def pause_probe(job: Job) -> Probe:
     probe, train = probe_of(job), job.recipe.train
     every = min(train.probe_every, train.steps)
     looks = 1 + -(-train.steps // every)
-    passes = probe.share * FORWARDS * train.batch_size * train.steps / looks
+    passes = probe.share * FORWARDS * train.batch_size * train.steps / looks - len(job.recipe.samples.prior)
     affordable = int(passes / (2 * len(probe.timesteps) * probe.draws))
     return probe.model_copy(update={"most": min(probe.most, max(LEAST, affordable))})
 
