@@ -16,7 +16,7 @@ from evaluation.intervals import deviations, interval, wilson
 from evaluation.metric import Figure
 from evaluation.verdict import Verdict, judge
 
-WIDE, FALLEN, COPIES, FORGOTTEN = 0.3, 0.05, 0.1, math.log(1.5)
+WIDE, FALLEN, COPIES, FORGOTTEN = 0.3, 0.05, 0.1, math.log(2)
 PERCENTILE = 1.0
 
 

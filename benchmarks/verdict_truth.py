@@ -9,7 +9,8 @@ Defined before any run was judged, and measured apart from the verdict: other pi
 - **Memorised**: more than a tenth of 24 samples of trained and unseen captions are copies: nearer in pixels to a
   trained picture than all but 1 % of the unseen pictures are.
 - **Drifted**: 48 pictures that the base made of other things it knows, none of them among the prompts of a recipe,
-  are predicted with half as much error again (mean rho above log 1.5 = .405).
+  are predicted with twice the error (mean rho above log 2 = .69). What that looks like is drawn and named by CLIP
+  (`benchmarks/verdict_visible.py`).
 
 The means have 95 % intervals of their own (bootstrap over pictures). Where one contains its line, or 2 of the 24
 samples are copies (1 is what unseen pictures would give), the truth itself is not known; such checkpoints are counted
