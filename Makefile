@@ -8,7 +8,7 @@ DATA ?= velatura-data
 export DO_NOT_TRACK = true
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-s3 test-postgres bench-ray lint check bench bench-demo bench-kills bench-captions bench-augment bench-curation bench-ingest-kills fuzz bench-training bench-training-kills bench-gpu bench-orchestration scenarios pocket clean
+.PHONY: help install demo test test-s3 test-postgres bench-ray lint check bench bench-demo bench-kills bench-captions bench-augment bench-curation bench-ingest-kills fuzz bench-training bench-training-kills bench-gpu bench-orchestration scenarios bench-verdict pocket clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,7 +45,7 @@ lint: $(INSTALLED)
 
 check: lint test ## what CI runs: lint, types, tests
 
-bench: bench-demo bench-kills bench-captions bench-augment bench-curation bench-ingest-kills fuzz bench-training bench-training-kills bench-ray bench-gpu bench-orchestration scenarios ## every figure of docs/benchmarks.md beside its goal
+bench: bench-demo bench-kills bench-captions bench-augment bench-curation bench-ingest-kills fuzz bench-training bench-training-kills bench-ray bench-gpu bench-orchestration scenarios bench-verdict ## every figure of docs/benchmarks.md beside its goal
 
 bench-demo: $(INSTALLED) ## what the demo takes and learns, and what overfitting looks like beside it
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.demo
@@ -73,6 +73,9 @@ bench-training: $(INSTALLED) ## what the training loop costs over a bare one, an
 
 bench-training-kills: $(INSTALLED) ## training killed with -9, stopped, out of room: 90 times; does it end with the same bits?
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.training_kills
+
+bench-verdict: $(INSTALLED) ## is what is said of a run true? about 40 runs, an hour; TOLD=1 judges what is recorded
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.verdict $(if $(TOLD),--told)
 
 bench-gpu: $(INSTALLED) ## training steps of SD 1.5's and SDXL's shape, where there is a GPU
 	$(BIN)/python -m benchmarks.gpu

@@ -52,6 +52,8 @@ def measure(folder: Path, say: Callable[[str], None]) -> list[Goal]:
         "above 0",
         figures["probe/learning_low"] > 0,
     )
+    share = looks_share(folder)
+    note("looks in training, share of its time", f"{share:.1%}", "under 10 %", share < 0.1)
     again, seconds = run(folder, "openmoji")
     idle = not again["fresh"] and again["read"] == again["captions"]["made"] == again["derived"]["made"] == 0
     note("the same again, seconds", f"{seconds:.0f}", "under 30", seconds < 30)
@@ -77,6 +79,19 @@ def measure(folder: Path, say: Callable[[str], None]) -> list[Goal]:
         long["last_state"] != "healthy" and gap > 0,
     )
     return goals
+
+
+def looks_share(folder: Path) -> float:
+    """What all looks measured in, the one at the base too, beside all the time of training but that of drawing."""
+    (spool,) = folder.glob("velatura-data/runs/openmoji-*/metrics.jsonl")
+    said = {(one["key"], one["step"]): one["value"] for one in map(json.loads, spool.read_text().splitlines())}
+    measured, looked, times = (
+        {step: value for (key, step), value in said.items() if key == name}
+        for name in ("look/measuring_seconds", "look/seconds", "train/seconds_per_step")
+    )
+    steps = sorted(times)
+    whole = sum(times[step] * (step - before) for before, step in zip([0, *steps], steps, strict=False))
+    return float(sum(measured.values()) / (whole - sum(looked.values()) + sum(measured.values())))
 
 
 def run(folder: Path, recipe: str, *changes: str) -> tuple[dict[str, Any], float]:

@@ -1,6 +1,7 @@
 """Two probes of the same pictures beside each other: paired by picture, a difference shows that two intervals hide."""
 
 import math
+from dataclasses import replace
 
 from evaluation.intervals import deviations, interval
 from evaluation.metric import Figure
@@ -15,3 +16,9 @@ def fallen(one: ProbeResult, best: ProbeResult) -> Figure:
     behind = one.held_out_means() - best.held_out_means()
     value = float(behind.mean()) if len(behind) else math.nan
     return Figure("behind_best", value, *interval(value, deviations(behind, "checkpoints")))
+
+
+def zero_of(probe: ProbeResult) -> ProbeResult:
+    """The base beside itself: the zero that a curve begins with."""
+    nothing = tuple(Figure(figure.name, 0.0, 0.0, 0.0) for figure in probe.figures)
+    return replace(probe, figures=nothing, rho=0.0 * probe.rho)

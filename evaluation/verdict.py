@@ -9,7 +9,19 @@ from typing import Any
 
 from evaluation.advice import advise
 from evaluation.comparing import fallen
-from evaluation.findings import Finding, State, Thresholds, copied, drifted, enough, healthy, overfit, underfit, unsure
+from evaluation.findings import (
+    Finding,
+    State,
+    Thresholds,
+    copied,
+    drifted,
+    enough,
+    healthy,
+    overfit,
+    somewhat_drifted,
+    underfit,
+    unsure,
+)
 from evaluation.metric import Measured
 from evaluation.metrics.probe import ProbeResult
 
@@ -61,7 +73,8 @@ def judge(
     findings = [finding for finding in found if finding is not None]
     if not findings:
         learned = enough(probe, limits) and probe.learning.low > 0
-        findings = [healthy(probe, step, best, max(curve)) if learned else unsure(probe, limits)]
+        changed = somewhat_drifted(drift, limits)
+        findings = [healthy(probe, step, best, max(curve), changed) if learned else unsure(probe, limits)]
     first = findings[0]
     more = advise(first, strength, parts)
     remedy = f"{first.remedy} {more.words}".strip()

@@ -6,8 +6,8 @@ from flows.job import Job
 
 FORWARDS = 1.75
 """forward passes that training on one picture costs: on the pocket base with a LoRA, by what looks took beside steps"""
-LEAST = 6
-"""pictures of either side: fewer are no evidence"""
+LEAST = 5
+"""pictures of either side: fewer are no evidence (`Thresholds.least_groups`)"""
 
 
 def probe_of(job: Job) -> Probe:
@@ -18,12 +18,14 @@ def probe_of(job: Job) -> Probe:
 
 
 def pause_probe(job: Job) -> Probe:
-    """The probe of fewer pictures where a look would else take more than its share of the training between two looks.
+    """The probe of fewer pictures where looks, the one at the base included, would else take more than their share.
 
     Their number follows from the recipe alone, so that every look of a run, and of the same run again, is at the same.
     """
     probe, train = probe_of(job), job.recipe.train
-    passes = probe.share * FORWARDS * train.batch_size * min(train.probe_every, train.steps)
+    every = min(train.probe_every, train.steps)
+    looks = 1 + -(-train.steps // every)
+    passes = probe.share * FORWARDS * train.batch_size * train.steps / looks - len(job.recipe.samples.prior)
     affordable = int(passes / (2 * len(probe.timesteps) * probe.draws))
     return probe.model_copy(update={"most": min(probe.most, max(LEAST, affordable))})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from core.errors import MissingBase
 from core.progress import say
 from evaluation.candidate import base as untuned
 from evaluation.candidate import from_file
-from evaluation.metric import Figure, Measured, Metric, logged
+from evaluation.comparing import zero_of
+from evaluation.metric import Measured, Metric, logged
 from evaluation.metrics.probe import ProbeResult
 from evaluation.report import Dataset, ReportData, Samples, write_report
 from evaluation.verdict import Verdict, judge
@@ -110,12 +111,6 @@ def evaluate(asked: Asked, report: Path | None = None) -> Evaluated:
         drawn = {"base": bench.shots(untuned()), asked.adapter.stem: bench.shots(candidate)}
         write_report(report, page_of(found, curve, drawn, bench))
     return found
-
-
-def zero_of(probe: ProbeResult) -> ProbeResult:
-    """The base beside itself: the zero that a curve begins with."""
-    nothing = tuple(Figure(figure.name, 0.0, 0.0, 0.0) for figure in probe.figures)
-    return replace(probe, figures=nothing, rho=0.0 * probe.rho)
 
 
 def page_of(found: Evaluated, curve: Mapping[int, ProbeResult], drawn: Mapping[str, Shots], bench: Bench) -> ReportData:

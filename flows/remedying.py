@@ -8,13 +8,13 @@ from typing import Any
 
 from core.progress import say
 from evaluation.candidate import Candidate, base
+from evaluation.comparing import zero_of
 from evaluation.metric import Measured, logged
 from evaluation.metrics.probe import ProbeResult
 from evaluation.remedy import Patient, Remedy
 from evaluation.verdict import Verdict, judge
 from flows.bench import Bench
 from flows.curve import probe_of
-from flows.evaluating import zero_of
 from flows.job import Job
 from flows.judging import bench_of, candidate_of
 from flows.material import gather

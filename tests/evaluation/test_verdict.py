@@ -67,13 +67,28 @@ def test_copies_are_graver_than_a_gap_and_a_gap_than_drift() -> None:
 
 
 def test_what_may_be_chance_is_not_held_against_a_run() -> None:
-    assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.125, 0.02), drift(1.05)).state == "healthy"
+    assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.125, 0.02), drift(0.48)).state == "healthy"
     assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.3, 0.15, chance=0.06)).state == "healthy"
     assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.3, 0.15)).state == "memorised"
 
 
 def test_drift_alone_is_said_of_a_run_that_has_learned() -> None:
     assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0, 0), drift(1.9)).state == "drifted"
+
+
+def test_some_drift_is_told_and_not_held_against_a_run() -> None:
+    run = {0: NOTHING, 100: result(0.2, 0.05)}
+    some, none = (judge(run, copies(0, 0), drift(relative)) for relative in (0.4, 0.1))
+    assert some.state == none.state == "healthy"
+    assert "somewhat changed" in some.words and "somewhat changed" not in none.words
+
+
+def test_a_gap_counts_where_the_estimate_is_beyond_the_line_and_surely_beyond_half_of_it() -> None:
+    """Six pictures with a gap of .45 are no proof of .3, and still not healthy."""
+    few = {100: result(0.2, 0.45, spread=0.2, count=6)}
+    assert 0.15 < few[100].gap.low < 0.3 and judge(few).state == "overfit"
+    vague = {100: result(0.2, 0.35, spread=0.3, count=6)}
+    assert vague[100].gap.low < 0.15 and judge(vague).state != "overfit"
 
 
 def test_harm_to_both_sides_is_blamed_on_the_learning_rate() -> None:
