@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from core.cache import Touched
 from core.files import write_text
@@ -17,7 +17,7 @@ EVICTED: tuple[CacheName, ...] = ("latents", "text_states")
 """embeddings stay: a snapshot's pictures were judged by them, and they are a hundredth of the size"""
 
 
-def hold(job: Job, touched: dict[str, Touched]) -> None:
+def hold(job: Job, touched: Mapping[CacheName, Touched]) -> None:
     """Write into the run's folder which arrays it works with: while that folder is there, they stay."""
     before = held_by(job) or {}
     now = {table: sorted(set(before.get(table, ())) | one.keys) for table, one in touched.items()}
