@@ -38,7 +38,7 @@ class Treated:
 
 def plans() -> list[Plan]:
     """LoRAs that were trained for long at the high rate, and one with prior preservation that was not."""
-    loras = [plan for plan in field() if plan.level == "high" and plan.adapter in ("lora", "words") and plan.size < 60]
+    loras = [plan for plan in field() if plan.level == "high" and plan.adapter == "lora" and plan.size < 60]
     return [plan for plan in loras if plan.changes or plan.prior]
 
 
