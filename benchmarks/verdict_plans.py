@@ -106,8 +106,9 @@ def for_one_question() -> list[Plan]:
 
     - ``drift``: with and without prior preservation, else alike.
     - ``parts``: the text encoder is to blame (it learns fast, the network hardly), or the network (the other way).
-    - ``labels``: files with another picture's name (``shuffled``); and every picture twice, cut a little closer, so that
-      twins stand on both sides of the split, with the usual search for near-duplicates (``twins``) or none (``leaked``).
+    - ``labels``: files with another picture's name (``shuffled``); and every picture twice, cut a little closer, so
+      that twins stand on both sides of the split, with the usual search for near-duplicates (``twins``) or with none
+      (``leaked``).
     """
     end = (f"train.probe_every={STEPS}", "samples.memorisation=0")
     which = "metrics=[{kind: probe, share: 1.0, most: 12}, prior_drift, which_part]"
