@@ -95,7 +95,9 @@ def told(found: Sequence[Treated]) -> list[Goal]:
         gap = student([one.gap / before[one.run].gap - 1 for one in own])
         learning = student([one.learning - before[one.run].learning for one in own])
         goals.append(
-            Goal(f"{treatment}: change of the gap, as a share ({len(own)} runs)", words(gap), "below 0", gap[2] < 0)
+            Goal(
+                f"{treatment}: the gap changes by this share of it ({len(own)} runs)", words(gap), "below 0", gap[2] < 0
+            )
         )
         goals.append(Goal("    change of learning", words(learning)))
     return goals

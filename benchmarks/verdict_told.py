@@ -63,7 +63,7 @@ def lines_of(name: str, found: Score, *, asked: bool) -> list[Goal]:
 
 def preservation(runs: Runs) -> list[Goal]:
     """Runs that differ in prior preservation alone."""
-    pairs = {}
+    pairs: dict[int, dict[bool, Look]] = {}
     for looks in runs.values():
         last = looks[-1]
         pairs.setdefault(last.plan.seed, {})[last.plan.prior] = last
