@@ -54,7 +54,8 @@ def told(root: Path, notebook: Notebook) -> list[Goal]:
         *verdict_remedies.told(verdict_remedies.known(root / "remedies.jsonl")),
         *culprits(others),
         *verdict_labels.by_chance(runs),
-        *verdict_labels.differences(others),
+        *verdict_labels.leaks(others),
+        *verdict_labels.captions(others),
         *verdict_ladder.told(root / "ladder.json"),
     ]
 

@@ -43,6 +43,8 @@ class Look:
     truth's ``drawn`` and ``unseen``"""
     more: Mapping[str, tuple[Triple, ...]] = field(default_factory=dict)
     """other metrics by kind"""
+    leaked: tuple[str, ...] = ()
+    """held-out records whose twin was trained on"""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def probe(self, most: int = 12, *, swap: Mapping[str, Side] | None = None) -> ProbeResult:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.verdict_choosing import curve_of, true_learning
 from benchmarks.verdict_notes import Look
@@ -20,7 +21,7 @@ WIDE, FALLEN, COPIES, FORGOTTEN = 0.3, 0.05, 0.1, math.log(2)
 PERCENTILE = 1.0
 
 
-def mean_of(values: Sequence[float]) -> Figure:
+def mean_of(values: Sequence[float] | NDArray[np.float64]) -> Figure:
     """With its interval over pictures."""
     array = np.array(values)
     return Figure("", float(array.mean()), *interval(float(array.mean()), deviations(array, "truth")))

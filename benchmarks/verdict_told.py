@@ -34,11 +34,16 @@ def choosing(runs: Runs) -> list[Goal]:
 
 
 def rightness(runs: Runs, limits: Thresholds | None = None) -> list[Goal]:
-    """Precision and recall on the half of the runs that no line was drawn by, and beside it on the other."""
+    """Precision and recall, of all, and of the half of the runs that no line was drawn by."""
     drawn_by, others = halves(runs)
     goals = []
     for question in QUESTIONS:
-        for name, own, asked in (("other half", others, True), ("half the lines were drawn by", drawn_by, False)):
+        parts = (
+            ("all runs", [*drawn_by, *others], True),
+            ("other half", others, True),
+            ("first half", drawn_by, False),
+        )
+        for name, own, asked in parts:
             goals += lines_of(f"{question}, {name}", score(question, own, limits), asked=asked)
     return goals
 
@@ -58,7 +63,7 @@ def lines_of(name: str, found: Score, *, asked: bool) -> list[Goal]:
 
 def preservation(runs: Runs) -> list[Goal]:
     """Runs that differ in prior preservation alone."""
-    pairs = {}
+    pairs: dict[int, dict[bool, Look]] = {}
     for looks in runs.values():
         last = looks[-1]
         pairs.setdefault(last.plan.seed, {})[last.plan.prior] = last

@@ -161,7 +161,8 @@ def samples_of(backbone: Backbone, material: Material, others: Unseen) -> list[P
 
 def copy_distances(drawn: Sequence[Pixels], trained: Sequence[Pixels], groups: Sequence[str]) -> Floats:
     """(n,) of each to the nearest trained picture."""
-    return to_groups(pixel_distances(thumbnails(drawn, SIDE), thumbnails(trained, SIDE)), groups).min(1)
+    near: Floats = to_groups(pixel_distances(thumbnails(drawn, SIDE), thumbnails(trained, SIDE)), groups).min(1)
+    return near
 
 
 def rho_of(base: Floats, tuned: Floats) -> Floats:

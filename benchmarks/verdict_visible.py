@@ -43,7 +43,7 @@ class Seen:
 def chosen(runs: Sequence[Sequence[Look]], count: int = 8) -> list[Look]:
     """Last checkpoints, evenly spread over their drift."""
     ordered = sorted((run[-1] for run in runs), key=lambda look: float(np.mean(look.truth["known"])))
-    places = np.unique(np.linspace(0, len(ordered) - 1, count).round().astype(int)) if ordered else []
+    places = sorted({round(at * (len(ordered) - 1) / (count - 1)) for at in range(count)}) if ordered else []
     return [ordered[at] for at in places]
 
 
