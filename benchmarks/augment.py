@@ -127,7 +127,7 @@ def _put(pixels: Pixels, images: list[Image]) -> str:
 
 def sheet() -> tuple[float, float, int]:
     """Seconds and CPU seconds of a page of 1,000, and its bytes."""
-    from flows.augment_page import write_augment_page
+    from flows.pages.augment import write_augment_page
 
     with tempfile.TemporaryDirectory(prefix="velatura-bench-") as folder:
         store, path = a_store(Path(folder)), Path(folder) / "page.html"

@@ -12,8 +12,8 @@ from core.cache import Cache
 from core.caption import Caption
 from core.marks import REGULARISATION
 from core.record import Record
-from flows.framing import framing
 from flows.job import Job, reader
+from flows.pages.framing import framing
 from store.store import Store
 from training.class_pictures import drawn_class, with_class
 from training.data import Example

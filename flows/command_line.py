@@ -11,21 +11,21 @@ from rich.console import Console
 from rich.markup import escape
 
 from core.errors import VelaturaError
-from flows.captions_command import captions
-from flows.clean_command import clean
-from flows.data_commands import data
+from flows.commands.captions import captions
+from flows.commands.clean import clean
+from flows.commands.data import data
+from flows.commands.evaluate import evaluate_adapter
+from flows.commands.importing import import_config
+from flows.commands.ladder import ladder
+from flows.commands.lora import lora
+from flows.commands.models import add_to as add_models
+from flows.commands.remedy import remedy_run
+from flows.commands.report import report
+from flows.commands.search import search_pictures
+from flows.commands.up import add_to as add_servers
+from flows.commands.watch import add_to as add_watching
 from flows.dataset_choice import open_dataset
-from flows.evaluate_command import evaluate_adapter
 from flows.home import Home
-from flows.import_command import import_config
-from flows.ladder_command import ladder
-from flows.lora_command import lora
-from flows.model_commands import add_to as add_models
-from flows.remedy_command import remedy_run
-from flows.report_commands import report
-from flows.search_command import search_pictures
-from flows.up_command import add_to as add_servers
-from flows.watch_command import add_to as add_watching
 from store.faults import is_full
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from curation.doubles import CODES, Double, doubles
 from evaluation import bars
 from evaluation.document import document
 from evaluation.tags import folded
-from flows.data_page import figures, headline, tiles
-from flows.gallery import Gallery, figure, gallery, of, spread
+from flows.pages.data import figures, headline, tiles
+from flows.pages.gallery import Gallery, figure, gallery, of, spread
 from store.store import Store
 
 ENDS = 8

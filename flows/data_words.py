@@ -11,7 +11,7 @@ from rich.markup import escape
 from core.snapshot import Snapshot
 from curation.card import Card
 from curation.versions import KINDS, Difference
-from flows.data_page import facts_of, headline, named
+from flows.pages.data import facts_of, headline, named
 from flows.usage import Use
 
 

@@ -15,9 +15,9 @@ from core.engine import Engine, cut
 from core.pixels import Read
 from core.progress import report
 from core.record import Record
-from flows.framing import framing
 from flows.job import Job, device, reader
 from flows.material import kept_of, wording
+from flows.pages.framing import framing
 from store.carried import Carried
 from store.store import Store
 from training.buckets import Size

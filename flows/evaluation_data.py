@@ -22,10 +22,10 @@ from curation.splits import Split
 from evaluation.case import Case, prior_cases
 from evaluation.metric import Evidence
 from flows.dataset_choice import dataset_names, open_dataset
-from flows.framing import framing
 from flows.home import Home
 from flows.job import reader
 from flows.material import Material, is_real
+from flows.pages.framing import framing
 from flows.recipe import Samples
 from store.store import Store
 from training.spec import Train

@@ -16,8 +16,8 @@ from evaluation.metric import Evidence
 from flows.class_examples import beside, class_examples
 from flows.eviction import EVICTED, hold
 from flows.folds import in_fold
-from flows.framing import framing, masked
 from flows.job import Job, reader
+from flows.pages.framing import framing, masked
 from store.store import Store
 from training.buckets import told as bucket_words
 from training.data import Example

@@ -20,12 +20,12 @@ from core.errors import DiskFull, NotEnoughData, TrainingFailed
 from core.progress import say
 from core.snapshot import Snapshot
 from curation.curate import Curated, Ingested, curate, ingest
-from flows.data_page import write_card
 from flows.dataset_choice import chosen
 from flows.following import Following
 from flows.home import Home
 from flows.inspecting import Quality
 from flows.job import Job, reader
+from flows.pages.data import write_card
 from flows.reaching import kept_trying
 from flows.recipe import Recipe
 from flows.spool import Outbox

@@ -20,11 +20,11 @@ from core.record import Reason, Record
 from curation.filters.near_duplicate import NearDuplicate
 from curation.filters.resolution import Resolution
 from curation.filters.sharpness import Sharpness
-from flows.augment_page import chosen, write_augment_page
 from flows.command_line import app
 from flows.home import Home
 from flows.inspecting import Quality
 from flows.job import reader
+from flows.pages.augment import chosen, write_augment_page
 from store.image import Image
 from store.store import Store
 from tests.augment.things import a_picture, a_record

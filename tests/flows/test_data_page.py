@@ -13,8 +13,8 @@ from PIL import Image
 from core.caption import Caption
 from core.hashing import sha256_of
 from curation.card import card
-from flows.data_page import cell, headline, write_card
-from flows.gallery import Gallery, of, spread
+from flows.pages.data import cell, headline, write_card
+from flows.pages.gallery import Gallery, of, spread
 from store.image import Image as Stored
 from store.store import Store
 from tests.curation.test_card import a_file, a_record

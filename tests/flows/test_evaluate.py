@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from backbones.family import family_of
 from core.errors import RecipeError, SourceError
 from flows.command_line import app
-from flows.evaluate_command import ALL, chosen
+from flows.commands.evaluate import ALL, chosen
 from flows.evaluation_data import from_files
 from flows.run_choice import folder_of
 from tests.backbones.tiny import make_sd15

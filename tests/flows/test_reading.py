@@ -11,9 +11,9 @@ from core.pixels import Pixels
 from core.record import Record
 from curation.decode import decode
 from curation.reading import Frames, Reading
+from flows.commands.search import hits_of
 from flows.job import reader
 from flows.recipe import check
-from flows.search_command import hits_of
 from flows.stages import choose_pictures, open_store, read_pictures
 from tests.curation.conftest import encoded, scene
 

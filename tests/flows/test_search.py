@@ -13,8 +13,8 @@ from core.errors import MissingBase, RecipeError, SourceError, StoreError, Velat
 from core.pixels import Pixels
 from flows import stages
 from flows.command_line import app
+from flows.commands.search import hits_of
 from flows.recipe import Recipe, check
-from flows.search_command import hits_of
 from store.store import Store
 from tests.flows.pictures import SMALL
 

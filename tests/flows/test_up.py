@@ -12,11 +12,11 @@ import yaml
 
 from core.errors import ServerError
 from flows.bootstrap import deployments_for
+from flows.commands.up import state
 from flows.home import Home
 from flows.keeping_up import RESTARTS, STEADY, Crew, check_free, note, write_note
 from flows.recipe import Recipe, check, read_recipe
 from flows.stations import HEARTBEAT, ROOT, Ports, Station, environment
-from flows.up_command import state
 from tests.flows.pictures import SMALL
 from tests.flows.servers import free_port, until
 

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from flows.commands.export import export
 from flows.dataset_choice import DatasetName, HomeFolder, open_dataset
-from flows.export_command import export
 from flows.home import Home
 from store.store import Store
 
@@ -66,7 +66,7 @@ def diff(
     found = difference(store, *tags)
     one, other = (tag or NOW for tag in tags)
     if html is not None:
-        from flows.difference_page import write_difference
+        from flows.pages.difference import write_difference
 
         write_difference(store, html.absolute(), found, one, other, most=24)
     told(difference_json(found, one, other) if as_json else difference_lines(found, one, other, names))

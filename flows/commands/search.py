@@ -47,7 +47,7 @@ def search_pictures(
     if bool(words.strip()) == (picture is not None):
         raise RecipeError('search: name either words or a picture: velatura search "a red apple", or --picture FILE')
     from flows.console import live_progress
-    from flows.search_page import write_page
+    from flows.pages.search import write_page
 
     like = None if picture is None else pixels_of(picture)
     store = open_dataset(dataset, home)

@@ -12,7 +12,7 @@ from core.pixels import Pixels
 from curation.search import Hit
 from evaluation.document import document
 from evaluation.tags import img
-from flows.gallery import SIDE, Gallery, gallery
+from flows.pages.gallery import SIDE, Gallery, gallery
 from store.store import Store
 
 

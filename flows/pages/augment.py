@@ -16,7 +16,7 @@ from core.record import Record
 from curation.decode import Undecodable, decode
 from evaluation.document import document
 from evaluation.tags import data_uri
-from flows.gallery import of, shortened, spread
+from flows.pages.gallery import of, shortened, spread
 from store.store import Store
 
 SIDE = 96

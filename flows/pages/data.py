@@ -15,7 +15,7 @@ from curation.card import Card, card
 from evaluation import bars
 from evaluation.document import document
 from evaluation.tags import definitions, percent
-from flows.gallery import Gallery, gallery, spread
+from flows.pages.gallery import Gallery, gallery, spread
 from store.store import Store
 
 SHOWN = 35

@@ -8,8 +8,8 @@ from pathlib import Path
 from core.files import write_text
 from curation.versions import KINDS, Difference
 from evaluation.document import document
-from flows.data_page import named
-from flows.gallery import Gallery, figure, gallery, of, spread
+from flows.pages.data import named
+from flows.pages.gallery import Gallery, figure, gallery, of, spread
 from store.store import Store
 
 

@@ -15,7 +15,7 @@ def augment_report(
     most: Annotated[int, typer.Option(min=1, max=5000, help="How many derived pictures to show at most.")] = 1000,
 ) -> None:
     """Show parents and what was made of them side by side, accepted and refused with reasons."""
-    from flows.augment_page import write_augment_page
+    from flows.pages.augment import write_augment_page
 
     store = open_dataset(dataset, home)
     name = Path(store.uri).name

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.augment_command import augment_report
+from flows.commands.augment import augment_report
 from flows.dataset_choice import DatasetName, HomeFolder, open_dataset
 
 report = typer.Typer(help="Write a page about the data, to look at in a browser.", no_args_is_help=True)

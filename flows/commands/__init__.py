@@ -1,0 +1,1 @@
+"""The commands of `velatura`, a file for each: options in, one call of the code that does the work, words out."""
