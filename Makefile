@@ -6,6 +6,8 @@ INSTALLED := $(VENV)/.installed
 DATA ?= velatura-data
 
 export DO_NOT_TRACK = true
+# where it is set and nothing is compiled beforehand, each process compiles torch and all else again: three times slower
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-s3 test-postgres bench-ray lint check bench bench-demo bench-kills bench-captions bench-augment bench-curation bench-ingest-kills fuzz bench-training bench-training-kills bench-gpu bench-orchestration scenarios bench-verdict pocket clean
@@ -19,7 +21,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Velatura needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable '.[demo,dev]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraints constraints.txt --editable '.[demo,dev]'
 	@touch $@
 
 demo: $(INSTALLED) ## the main job on real pictures: from a folder to a fine-tuned model and its report

@@ -5,7 +5,6 @@ import os
 import sys
 import warnings
 
-NO_COMPILER = "TORCHDYNAMO_DISABLE"
 OURS = "VELATURA_HUB_OFFLINE"
 """set where it is we who keep the libraries off the hub, not the user: a base that a recipe names may be fetched"""
 
@@ -39,20 +38,3 @@ def offline_and_quiet() -> None:
         library.set_verbosity_error()
         library.disable_progress_bar()
     warnings.filterwarnings("ignore", module=r"(diffusers|transformers|open_clip|peft|timm)\b.*")
-
-
-def import_models() -> None:
-    """The first import of what diffusers needs for a model, without torch's compiler.
-
-    With it comes bitsandbytes, which would load the compiler to decorate functions that nothing here calls: a quarter
-    of all the time that the import takes, in every process that loads a base.
-    """
-    before = os.environ.get(NO_COMPILER)
-    os.environ[NO_COMPILER] = "1"
-    try:
-        import diffusers.quantizers  # noqa: F401
-    finally:
-        if before is None:
-            del os.environ[NO_COMPILER]
-        else:
-            os.environ[NO_COMPILER] = before

@@ -48,7 +48,6 @@ class StableFamily(Family):
     def prepare(self) -> None:
         """Look whether all is there, and keep the libraries off the hub; called before anything is loaded."""
         self.check()
-        from backbones.quiet import import_models, offline_and_quiet
+        from backbones.quiet import offline_and_quiet
 
         offline_and_quiet()
-        import_models()

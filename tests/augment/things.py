@@ -1,6 +1,5 @@
 """Pictures drawn from a seed, records of them, and what the other processes of a test do."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -47,11 +46,6 @@ def made_in_another_process(kind: str, numbers: list[int], seed: int) -> list[by
     return [
         png_of(block.apply(a_picture(n), generator(a_record(n).id, block.fingerprint, seed)).pixels) for n in numbers
     ]
-
-
-def compiler_is_loaded() -> bool:
-    """Whether a process paid for torch's compiler, which nobody asked for: seconds of every start."""
-    return "torch._inductor.compile_fx" in sys.modules
 
 
 def generated_in_another_process(blocks: list[dict[str, Any]]) -> list[list[bytes]]:
