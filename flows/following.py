@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
 from core.progress import report, say
 from flows.job import Job
+from flows.reaching import kept_trying
 from flows.spool import Outbox
 from flows.tracking import Tracking
 
@@ -33,9 +35,13 @@ class Following:
         self._progress.tell(self._outbox.step)
 
     def to_the_end(self) -> None:
-        """The trainer has ended: tell and deliver what is left."""
-        self._due = 0.0
+        """The trainer has reached its end: what is left is delivered, however long MLflow is away.
+
+        `TrackingError` where that is too long; the figures stay, and the next run delivers them.
+        """
+        self._due = math.inf
         self.look()
+        kept_trying(self._tracking.home.tracking, lambda: self._tracking.deliver(self._run, self._outbox))
 
 
 class Announced:

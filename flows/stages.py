@@ -173,7 +173,8 @@ def train_model(job: Job, tracking: Tracking, run: str) -> None:
     `TrainingFailed` says why it stopped and what was kept; running again goes on from there.
     """
     if job.finished:
-        tracking.drain(run, Outbox(job.spool))
+        outbox = Outbox(job.spool)
+        kept_trying(tracking.home.tracking, lambda: tracking.deliver(run, outbox))
         return
     job.write()
     job.plan.unlink(missing_ok=True)
@@ -193,9 +194,10 @@ def train_model(job: Job, tracking: Tracking, run: str) -> None:
                 process.wait()
             assert process.stdin is not None
             process.stdin.close()
-    following.to_the_end()
     if process.returncode != 0:
+        tracking.drain(run, Outbox(job.spool))
         raise _failure(process.returncode, errors)
+    following.to_the_end()
 
 
 def _environment(root: Path) -> dict[str, str]:

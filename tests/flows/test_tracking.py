@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from core.snapshot import Snapshot
+from flows.following import Following
 from flows.home import Home
+from flows.job import Job
+from flows.recipe import check
 from flows.spool import Outbox, Spool
 from flows.store_source import StoreSource
 from flows.tracking import Tracking
+from tests.flows.pictures import SMALL
 
 SNAPSHOT = Snapshot(store="/somewhere/store", tag="data-0003", count=12, held_out=3, manifest="ab" * 32)
 
@@ -65,6 +69,26 @@ def test_a_server_that_is_down_loses_no_figure(
     assert away.drain(run, outbox) == 0
     monkeypatch.undo()
     assert tracking.drain(run, outbox) == 1
+
+
+def test_what_could_not_be_sent_while_it_trained_is_sent_at_the_end(
+    tracking: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = {"kind": "folder", "path": str(tmp_path)}
+    job = Job(tmp_path / "run", "k9", check(SMALL | {"pictures": pictures}, "test"), SNAPSHOT)
+    run = begun(tracking, "k9")
+    following = Following(job, tracking, run)
+    for step in range(1, 5):
+        Spool(job.spool).write(step, {"loss": 1 / step})
+    with monkeypatch.context() as away:
+        away.setattr("flows.tracking.is_reachable", lambda _: False)
+        following.look()
+    assert tracking.client.get_metric_history(run, "loss") == []
+    there = iter([False, False, True])
+    monkeypatch.setattr("flows.reaching.is_reachable", lambda _: next(there))
+    monkeypatch.setattr("flows.reaching.EVERY", 0)
+    following.to_the_end()
+    assert [metric.step for metric in tracking.client.get_metric_history(run, "loss")] == [1, 2, 3, 4]
 
 
 def test_a_run_is_registered_once_with_its_data_tag(tracking: Tracking, tmp_path: Path) -> None:
