@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,13 @@ from tests.flows.pictures import six_pictures
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
-    with Ray(workers=2).started() as engine:
+    with ExitStack() as stack:
+        try:
+            engine = stack.enter_context(Ray(workers=2).started())
+        except EngineError as error:
+            if "timed out during startup" not in str(error):
+                raise
+            pytest.skip("Ray did not start within its 30 seconds, three times: this machine is too busy")
         assert isinstance(engine, Pool)
         yield engine
 
