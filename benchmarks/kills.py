@@ -64,7 +64,8 @@ def _start(recipe: Path, home: Path) -> subprocess.Popen[str]:
     """The command that a user types, in a group of its own, so that one signal ends all that it started."""
     command = [sys.executable, "-m", "flows.command_line", "run", str(recipe), "--json"]
     env = {**os.environ, "VELATURA_DATA": str(home), "PYTHONPATH": str(Path(__file__).parents[1])}
-    env.pop("PREFECT_HOME", None)
+    for name in ("PREFECT_HOME", "PREFECT_API_URL"):
+        env.pop(name, None)
     return subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

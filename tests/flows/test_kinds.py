@@ -42,5 +42,5 @@ def test_no_markup_of_docstrings_is_shown_to_people() -> None:
 
 def test_a_family_may_be_named_in_the_plural_and_a_wrong_one_is_told() -> None:
     assert words("filters") == words("filter")
-    with pytest.raises(UnknownKind, match="no family 'filtre'; did you mean filter. known: recipe, source, filter"):
+    with pytest.raises(UnknownKind, match="no family .filtre.; did you mean filter. known: recipe, engine, source"):
         all_kinds("filtre")

@@ -98,8 +98,9 @@ def test_a_run_that_is_told_to_end_leaves_no_server_behind(tmp_path: Path) -> No
     pictures = {"kind": "folder", "path": str(six_pictures(tmp_path / "pictures"))}
     path.write_text(yaml.safe_dump(SMALL | {"pictures": pictures, "home": str(tmp_path / "data")}))
     command = [sys.executable, "-m", "flows.command_line", "run", str(path)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
-    while not any("uvicorn" in one.cmdline() for one in psutil.Process(process.pid).children()):
+    env = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}  # there may be one already
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL, start_new_session=True)
+    while not any("uvicorn" in words_of(one) for one in psutil.Process(process.pid).children()):
         time.sleep(0.05)
     process.terminate()  # while it waits for the server
     assert process.wait(60) != 0
@@ -108,6 +109,13 @@ def test_a_run_that_is_told_to_end_leaves_no_server_behind(tmp_path: Path) -> No
             break
         time.sleep(0.2)
     assert not left
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it has just ended
+        return []
 
 
 def session_of(process: psutil.Process) -> int:

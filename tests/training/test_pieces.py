@@ -1,6 +1,7 @@
 """A step in pieces: cut by accumulation, by the pictures' shapes, or over processes, it is the same step."""
 
 import multiprocessing
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -112,10 +113,14 @@ def test_a_run_with_pictures_of_several_shapes_goes_on_bit_for_bit(base: Backbon
 
 def share(rank: int, base: Path, folder: Path, meeting: Path, examples: list[Example]) -> None:
     """One of two processes."""
-    torch.set_num_threads(1)
-    join(rank, 2, meeting)
-    run(family_of(str(base)).load(), folder, examples, processes=2)
-    leave()
+    try:
+        torch.set_num_threads(1)
+        join(rank, 2, meeting)
+        run(family_of(str(base)).load(), folder, examples, processes=2)
+        leave()
+    except BaseException:
+        meeting.with_name(f"failed-{rank}").write_text(traceback.format_exc())
+        raise
 
 
 def two_processes(base: Path, folder: Path, examples: list[Example]) -> dict[str, torch.Tensor]:
@@ -127,7 +132,8 @@ def two_processes(base: Path, folder: Path, examples: list[Example]) -> dict[str
             process.start()
         for process in both:
             process.join(300)
-            assert process.exitcode == 0
+        failed = [path.read_text() for path in Path(place).glob("failed-*")]
+        assert [process.exitcode for process in both] == [0, 0], "\n".join(failed)
     return learned(folder)
 
 
