@@ -1,5 +1,6 @@
 """One small run, as every test here starts it: also the entry point of the processes that are killed."""
 
+import os
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -64,3 +65,4 @@ def in_a_process(base: Path, folder: Path, steps: Connection) -> None:
     torch.set_num_threads(1)
     result = run(family_of(str(base)).load(), folder, on_log=lambda step, _figures: steps.send(step))
     steps.send("finished" if result.finished else "stopped")
+    os._exit(0)  # what else the forking process had in hand is not this one's to end

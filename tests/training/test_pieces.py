@@ -1,6 +1,7 @@
 """A step in pieces: cut by accumulation, by the pictures' shapes, or over processes, it is the same step."""
 
 import multiprocessing
+import os
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -118,6 +119,7 @@ def share(rank: int, base: Path, folder: Path, meeting: Path, examples: list[Exa
         join(rank, 2, meeting)
         run(family_of(str(base)).load(), folder, examples, processes=2)
         leave()
+        os._exit(0)  # what else the forking process had in hand is not this one's to end
     except BaseException:
         meeting.with_name(f"failed-{rank}").write_text(traceback.format_exc())
         raise
