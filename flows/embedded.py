@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
-import http.client
 import importlib.util
 import os
 import signal
@@ -12,20 +10,20 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from core.errors import ServerError
 from flows.home import Home
+from flows.mortal import end_with_parent
+from flows.stations import answers
 
 PATIENCE = 240.0
 """seconds in which it must answer; a new database on a busy machine takes half a minute"""
 FAREWELL = 5.0
 TEMPORARY = "VELATURA_TEMPORARY_PREFECT"
 """set where the server is of this command only: nothing waits there for an event"""
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Starting:
         if self.process is None:
             return
         end = time.monotonic() + PATIENCE
-        while not answers(f"{self.address}/health"):
+        while not answers(f"{self.address}/health", seconds=5):
             if self.process.poll() is not None:
                 raise ServerError(f"Prefect's temporary server ended with status {self.process.returncode}")
             if time.monotonic() > end:
@@ -90,15 +88,6 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def answers(address: str) -> bool:
-    """Whether an address answers well."""
-    try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (OSError, http.client.HTTPException):
-        return False
-
-
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as trial:
@@ -114,4 +103,4 @@ def leave(number: int, _frame: FrameType | None) -> None:
 def _between() -> None:
     """Between fork and exec: Ctrl-C is not heard, and the end of this process, however it comes, is the server's."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent()

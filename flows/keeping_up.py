@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -18,6 +17,7 @@ import psutil  # type: ignore[import-untyped]
 from core.errors import ServerError
 from core.files import write_text
 from flows.home import Home
+from flows.mortal import end_with_parent
 from flows.stations import Ports, Station, answers
 
 PATIENCE = 180.0
@@ -31,7 +31,6 @@ RESTARTS = 5
 STEADY = 60.0
 LONGEST = 60.0
 """seconds between two tries of one that was well before: whatever ails it, the others go on"""
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -162,7 +161,7 @@ def _end_with_parent() -> None:
     """Between fork and exec: Ctrl-C is heard, whoever started us ignored it, and the parent's end is this one's."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent()
 
 
 def check_free(ports: Ports) -> None:

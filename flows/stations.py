@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import sys
 import urllib.request
@@ -102,5 +103,5 @@ def answers(address: str, seconds: float = 2) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=seconds) as answer:
             return bool(answer.status == 200)
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False

@@ -5,6 +5,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from core.seeding import generator
+from flows.recipe import Recipe, check
 
 SMALL: dict[str, object] = {
     "name": "six",
@@ -29,3 +30,15 @@ def six_pictures(folder: Path, count: int = 6) -> Path:
             draw.line([(int(a), int(b)) for a, b in rng.integers(0, 96, (3, 2))], fill=colour, width=3)
         image.save(folder / f"shape-{number:02d}.png")
     return folder
+
+
+def short_recipe(folder: Path, base: str, **changes: object) -> Recipe:
+    """The pictures of ``folder`` on a base, four steps, with the measures that need no samples."""
+    spec = {
+        "pictures": {"kind": "folder", "path": str(folder / "pictures")},
+        "home": str(folder / "data"),
+        "train": {"steps": 4, "batch_size": 2, "checkpoint_every": 2, "probe_every": 2},
+        "metrics": ["probe", "prior_drift"],
+        "base": base,
+    }
+    return check(SMALL | spec | changes, "test")

@@ -10,23 +10,15 @@ from flows.commands.ladder import told, write_chart
 from flows.curve import LEAST, pause_probe
 from flows.job import Job
 from flows.ladder import Climbed, Rung, best_rung, short, turned
-from flows.recipe import Recipe, check
+from flows.recipe import Recipe
 from tests.evaluation.test_verdict import result
-from tests.flows.pictures import SMALL
+from tests.flows.pictures import short_recipe
 
 SNAPSHOT = Snapshot(store="/somewhere/store", tag="data-0003", count=12, held_out=3, manifest="ab" * 32)
 
 
 def recipe_of(folder: Path, **changes: object) -> Recipe:
-    pictures = {"kind": "folder", "path": str(folder / "pictures")}
-    train = {"steps": 4, "batch_size": 2, "checkpoint_every": 2, "probe_every": 2}
-    rest = {
-        "home": str(folder / "data"),
-        "train": train,
-        "metrics": ["probe", "prior_drift"],
-        "base": "pocket",
-    }
-    return check(SMALL | {"pictures": pictures} | rest | changes, "test")
+    return short_recipe(folder, "pocket", **changes)
 
 
 def test_a_ladder_is_climbed_until_it_surely_gets_worse_and_the_lowest_good_rung_is_taken() -> None:

@@ -8,26 +8,18 @@ import yaml
 
 from flows.dataset_to_model import dataset_to_model
 from flows.home import Home
-from flows.recipe import Recipe, check
+from flows.recipe import Recipe
 from flows.summary import Outcome
 from flows.tracking import Tracking
 from tests.backbones.tiny import make_sd15
-from tests.flows.pictures import SMALL, six_pictures
+from tests.flows.pictures import short_recipe, six_pictures
 from tests.flows.test_evaluate import typed
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 def recipe_of(folder: Path, **changes: object) -> Recipe:
-    pictures = {"kind": "folder", "path": str(folder / "pictures")}
-    train = {"steps": 4, "batch_size": 2, "checkpoint_every": 2, "probe_every": 2}
-    rest = {
-        "home": str(folder / "data"),
-        "train": train,
-        "metrics": ["probe", "prior_drift"],
-        "base": str(folder / "base"),
-    }
-    return check(SMALL | {"pictures": pictures} | rest | changes, "test")
+    return short_recipe(folder, str(folder / "base"), **changes)
 
 
 @pytest.fixture(scope="module")
