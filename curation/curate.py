@@ -6,17 +6,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from core.cache import Cache
 from core.caption import Caption
 from core.marks import REGULARISATION
+from core.pixels import Read
 from core.progress import report
 from core.record import Reason, Record
+from curation.cropped import crops
 from curation.duplicates import near_duplicates
 from curation.filter import Batch, Filter
 from curation.hamming import Pairs
 from curation.ingest import Ingested, ingest
 from curation.pictures import Pictures
 from curation.records import back, set_aside
-from curation.splits import Split, assign
+from curation.splits import Split, assign, remembered
 from store.store import Store
 
 __all__ = ["Curated", "Ingested", "curate", "ingest"]
@@ -39,8 +42,8 @@ class Curated:
     held_out: int
     """kept pictures that are not trained on"""
     held_out_groups: int
-    moved: tuple[str, ...]
-    """words about pictures that are no longer held out"""
+    notes: tuple[str, ...]
+    """words about pictures that are no longer held out, and what was not looked for"""
     changed: int
     """records that are not as they were before"""
     regularisation: int = 0
@@ -71,8 +74,12 @@ def curate(
     reasons, scores = judged(Batch([_with_caption(r, captions) for r in present], read, cache), filters)
     real = [_with_verdict(_scored(r, scores), reasons[r.id]) if r.id in reasons else r for r in real]
     decoded = [record for record in real if record.width]
-    alike = np.concatenate((near_duplicates(decoded, split.alike, read, cache), of_one_file(decoded)))
-    places, moved = assign(decoded, alike, split)
+    alike = near_duplicates(decoded, split.alike, read, cache)
+    alike = np.concatenate((alike, _cropped(decoded, split, read, cache), of_one_file(decoded)))
+    places, notes = assign(decoded, alike, split)
+    if 0 < split.crops < len(decoded):
+        many = f"{len(decoded):,} pictures are more than split.crops, {split.crops:,}"
+        notes.append(f"what is cut out of others was not looked for: {many}")
     placed = {
         record.id: replace(
             record,
@@ -87,7 +94,15 @@ def curate(
         after[record.id] = _following(record, after.get(record.parent))
     changed = store.put_records(after.values())
     report(LABEL, len(real), len(real))
-    return _curated([after[record.id] for record in real], moved, changed)
+    return _curated([after[record.id] for record in real], notes, changed)
+
+
+def _cropped(records: Sequence[Record], split: Split, read: Read, cache: Cache) -> Pairs:
+    """Pictures with what is cut out of them; those that have a group already have been compared with each other."""
+    if len(records) > split.crops:
+        return np.empty((0, 2), np.int64)
+    new = np.array([remembered(record, split) is None for record in records], bool)
+    return crops(records, new, split.radius, split.difference, read, cache)
 
 
 def of_one_file(records: Sequence[Record]) -> Pairs:
@@ -154,7 +169,7 @@ def _following(record: Record, parent: Record | None) -> Record:
     return record
 
 
-def _curated(real: Sequence[Record], moved: Sequence[str], changed: int) -> Curated:
+def _curated(real: Sequence[Record], notes: Sequence[str], changed: int) -> Curated:
     kept = [record for record in real if record.verdict == "kept"]
     refused = [record for record in real if record.verdict == "refused"]
     counts = Counter(reason.code for record in refused for reason in record.reasons)
@@ -167,7 +182,7 @@ def _curated(real: Sequence[Record], moved: Sequence[str], changed: int) -> Cura
         groups=len({record.group for record in kept}),
         held_out=len(held),
         held_out_groups=len({record.group for record in held}),
-        moved=tuple(moved),
+        notes=tuple(notes),
         changed=changed,
         regularisation=sum(REGULARISATION in record.tags for record in kept),
     )

@@ -70,6 +70,40 @@ def blocks_within(hashes: Hashes, radius: int) -> Iterator[Pairs]:
             yield from _sharing(cut, (*earlier, last), order, radius)
 
 
+def pairs_across(many: Hashes, few: Hashes, radius: int) -> Pairs:
+    """Every ``(i, j)``, sorted, where ``many[i]`` and ``few[j]`` differ in at most ``radius`` bits.
+
+    For each choice of two pieces, those of the few that have them in common with one of the many are looked up.
+    """
+    assert 0 <= radius <= MOST_BITS
+    if not (len(many) and len(few)):
+        return np.empty((0, 2), np.int64)
+    found = [np.empty(0, np.int64)]
+    cut = _cut(np.concatenate((few, many)).astype(np.uint64), radius + 2)
+    for pieces in combinations(range(radius + 2), 2):
+        keys = cut.key(pieces)
+        order = np.argsort(keys[: len(few)], kind="stable")
+        ordered = keys[order]
+        for start in range(len(few), len(keys), SLAB):
+            first, last = _runs(ordered, keys[start : start + SLAB])
+            at = np.flatnonzero(last > first)
+            while len(at):
+                there = order[first[at]]
+                near = np.bitwise_count(cut.hashes[start + at] ^ cut.hashes[there]) <= radius
+                found.append((start - len(few) + at[near]) * len(few) + there[near])
+                first[at] += 1
+                at = at[last[at] > first[at]]
+    return np.stack(np.divmod(np.unique(np.concatenate(found)), len(few)), axis=1)
+
+
+def _runs(ordered: NDArray[np.unsignedinteger], asked: NDArray[np.unsignedinteger]) -> tuple[Ints, Ints]:
+    """Where the run of each asked key begins and ends among ordered ones; of short ones from a table."""
+    if ordered.dtype == np.uint16:
+        begins = np.searchsorted(ordered, np.arange(1 << 16, dtype=np.uint16))
+        return begins[asked], np.append(begins[1:], len(ordered))[asked]
+    return np.searchsorted(ordered, asked), np.searchsorted(ordered, asked, side="right")
+
+
 def pieces_for(count: int, radius: int) -> int:
     """How many pieces have to be equal, so that sorting and comparing together cost least."""
 

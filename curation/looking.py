@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from os import cpu_count
 from threading import BoundedSemaphore
 
+from core.cpus import usable_cpus
 from core.engine import HERE, Engine
 from core.hashing import sha256_of
 from core.record import Reason, Record
@@ -45,7 +45,7 @@ class Looker:
     def __init__(self, known: Known, workers: Workers, reading: Reading, waits: int, engine: Engine = HERE) -> None:
         self._known, self._workers, self._reading, self._waits = known, workers, reading, waits
         self._engine = engine
-        self._turn = BoundedSemaphore(cpu_count() or 1)  # many may wait for a network, but each decodes in a process
+        self._turn = BoundedSemaphore(usable_cpus())  # many may wait for a network, but each decodes in a process
 
     def looks(self, files: list[Found]) -> Iterator[Looked]:
         """Read, hash and, where the content is new, measure; in order."""
@@ -57,7 +57,7 @@ class Looker:
         """``look(file)`` of each, in threads, in order."""
         num_bytes = sum(found.size for found in files)
         worth = 1 + max(len(files) // FILES_PER_WORKER, num_bytes // BYTES_PER_WORKER)
-        num_threads = max(self._waits, min(cpu_count() or 1, worth))
+        num_threads = max(self._waits, min(usable_cpus(), worth))
         with ThreadPoolExecutor(num_threads) as threads:
             rest = iter(files)
 

@@ -32,12 +32,17 @@ MIRROR = np.where(np.arange(8) % 2, -1.0, 1.0)
 def hashes(luma: NDArray[np.uint8]) -> tuple[int, int]:
     """``(hash, hash of the mirrored picture)`` of 32x32 luma; ``(0, 0)``, which is no hash, for a flat picture."""
     low = COSINES @ luma.astype(np.float64) @ COSINES.T
-    low[0, 0] = 0.0  # brightness
-    strongest = np.abs(low).max()
-    if strongest < FLAT:
-        return 0, 0
-    return _packed(low > QUIET * strongest), _packed(low * MIRROR > QUIET * strongest)
+    straight, mirrored = packed_rows(np.stack((low, low * MIRROR))).tolist()
+    return straight, mirrored
 
 
-def _packed(bits: NDArray[np.bool_]) -> int:
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+def packed_rows(low: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """The hashes (...) of lowest frequencies (..., 8, 8), the first of which (brightness) is set to 0.
+
+    0, which is no hash, for a flat picture.
+    """
+    low[..., 0, 0] = 0.0
+    strongest = np.abs(low).max((-1, -2), keepdims=True)
+    bits = (low > QUIET * strongest).reshape(*low.shape[:-2], 64)
+    packed = np.packbits(bits, axis=-1).view(">u8")[..., 0].astype(np.uint64)
+    return np.where(strongest[..., 0, 0] < FLAT, np.uint64(0), packed)

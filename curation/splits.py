@@ -33,6 +33,8 @@ class Split(BaseModel):
     """bits in which hashes of one group's pictures may differ"""
     difference: float = Field(default=0.2, ge=0, le=1)
     """and their thumbnails; more than for removing, because a leak costs more than a picture in the wrong group"""
+    crops: int = Field(default=20_000, ge=0)
+    """in sets of up to so many, a picture that is cut out of another by up to 12 % a side is of its group; 0: never"""
     embedding: float | None = Field(default=None, gt=0, le=1)
     """if given, pictures that a CLIP finds this alike (a cosine) are of one group too; see `clip`"""
     clip: str = "pocket"

@@ -19,6 +19,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from core.cpus import usable_cpus
 from core.record import Reason
 from curation.filter import Filter
 from curation.measure import Measured, from_json
@@ -117,7 +118,7 @@ class Workers:
             }
         )
         self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
-        self._places = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._places = threading.BoundedSemaphore(usable_cpus())
 
     def measure(self, data: bytes) -> Measured | Reason:
         """What is known of a picture after one decode, or why it is refused. May be called from several threads."""

@@ -115,7 +115,7 @@ def data_lines(outcome: Outcome) -> list[str]:
         f"({prepared.augmented.unchanged} were there)",
         version,
     ]
-    notes = [*ingested.notes, *regularisation_note(curated.regularisation, outcome.job.recipe), *curated.moved]
+    notes = [*ingested.notes, *regularisation_note(curated.regularisation, outcome.job.recipe), *curated.notes]
     return [*lines, *(f"          {escape(words)}" for words in notes)]
 
 

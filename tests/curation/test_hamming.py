@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.hamming import MOST_BITS, blocks_within, pairs_within
+from curation.hamming import MOST_BITS, blocks_within, pairs_across, pairs_within
 
 
 def brute_force(values: np.ndarray, radius: int) -> list[list[int]]:
@@ -53,3 +53,13 @@ def test_many_equal_hashes_are_told_some_at_a_time(monkeypatch: pytest.MonkeyPat
     blocks = list(blocks_within(values, 2))
     assert len(blocks) > 3 and max(map(len, blocks)) <= 16
     assert pairs_within(values, 2).tolist() == brute_force(values, 2)
+
+
+@given(st.integers(0, 2**32), st.integers(0, 80), st.integers(0, 30), st.integers(0, MOST_BITS))
+def test_all_pairs_across_two_sets_are_found_once_and_no_others(seed: int, many: int, few: int, radius: int) -> None:
+    values = crowd(np.random.default_rng(seed), many + few) if many + few else np.empty(0, np.uint64)
+    left, right = values[:many], values[many:]
+    near = np.bitwise_count(left[:, None] ^ right[None]) <= radius
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("curation.hamming.SLAB", 16)
+        assert pairs_across(left, right, radius).tolist() == np.argwhere(near).tolist()
