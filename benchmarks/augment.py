@@ -144,7 +144,7 @@ def mark(met: bool) -> str:
 def main() -> int:
     """Print every figure; 1 where a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15)
     asked = parser.parse_args()
     missed = 0
     for kind, bare, ours in transforms(asked.rounds):

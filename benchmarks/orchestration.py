@@ -44,7 +44,7 @@ def ten(folder: Path) -> Iterator[Goal]:
     count = 10_000
     first, first_cpu, _ = measured("orchestration_data", folder / "ten", 0, count)
     again, again_cpu, read = measured("orchestration_data", folder / "ten", count, count + 10)
-    yield Goal("10,000 pictures, everything before training, s (CPU s)", f"{first:.0f} ({first_cpu:.0f})")
+    yield Goal("10,000 pictures of 768 pixels, everything before training, s (CPU s)", f"{first:.0f} ({first_cpu:.0f})")
     share = again / first
     yield Goal("  ten more, s (CPU s)", f"{again:.1f} ({again_cpu:.1f})")
     yield Goal("  share of the first time", f"{share:.1%}", "under 5 %", share < 0.05)

@@ -1,4 +1,4 @@
-"""Everything before training, of many small pictures: `python -m benchmarks.orchestration_data FOLDER FROM TO`.
+"""Everything before training, of many pictures of 768 pixels: `python -m benchmarks.orchestration_data FOLDER FROM TO`.
 
 Writes the pictures FROM..TO beside those that are there, and brings the dataset up to date. Prints wall seconds, CPU
 seconds and how many pictures were read.
@@ -18,7 +18,7 @@ from flows.recipe import check
 def main() -> None:
     """As `flows.dataset_to_model.prepare`, without Prefect."""
     folder, begin, end = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    write_small(folder / "pictures", range(begin, end), side=128)
+    write_small(folder / "pictures", range(begin, end), side=768)
     value = {
         "name": "many",
         "home": str(folder / "data"),
