@@ -21,7 +21,9 @@ from flows.recipe import Recipe, read_recipe
 from flows.spool import read
 from scripts.demo import FOLDER
 
-NONE = "none"
+NONE, LINES = "none", "lineart_to_image"
+CONTROL = ROOT / "build" / "pocket" / "control"
+"""what `python -m scripts.pocket control` makes"""
 ARMS: dict[str, tuple[str, ...]] = {
     NONE: ("augment.transforms=[]",),
     "color_skew": ("augment.transforms=[color_skew]",),
@@ -33,6 +35,10 @@ ARMS: dict[str, tuple[str, ...]] = {
     "lineart": ("augment.transforms=[]", "augment.generators=[lineart]"),
     "img2img": ("augment.transforms=[]", "augment.generators=[img2img]"),
     "from_base": ("augment.transforms=[]", "augment.generators=[from_base]"),
+    LINES: (
+        "augment.transforms=[]",
+        f"augment.generators=[{{kind: lineart_to_image, controlnet: {CONTROL}, lines: {{detector: canny}}}}]",
+    ),
 }
 """by name: what differs from the demo's recipe"""
 QUIET = ("samples.previews=0", "samples.prior=[]", "metrics=[probe]")
@@ -185,6 +191,9 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.looks < 1 or asked.steps % asked.looks:
         parser.error(f"--looks: {asked.looks} does not divide {asked.steps} steps")
+    if LINES in asked.kinds and not CONTROL.exists():
+        asked.kinds.remove(LINES)
+        print(f"{LINES} is left out: no ControlNet, which `python -m scripts.pocket control` makes in 15 minutes")
     folder = asked.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     setting = Setting(asked.steps, asked.looks, asked.share, asked.held_out, asked.rate)

@@ -30,7 +30,7 @@ from tests.training import runs
 from training.loop import train
 from training.spec import Train
 
-WARM, STEPS, ROUNDS = 6, 40, 5
+WARM, STEPS, ROUNDS = 4, 16, 21
 PICTURES = 24
 
 
