@@ -1,8 +1,9 @@
 """Deliberately wrong labels: do the measures say so?
 
 - **Sides by chance** (costs nothing): with trained and held-out pictures dealt anew, the gap must not be found.
-- **A leaked split**: every picture is there twice, the second time cut closer by 5 %, which the search for near-
-  duplicates does not see. Held-out pictures whose twin was trained on must look like trained ones, and the others not.
+- **A leaked split**: every picture is there twice, the second time cut closer by 5 %. Where such twins are not looked
+  for, held-out pictures whose twin was trained on must look like trained ones, and the others not; where they are,
+  there must be none.
 - **Shuffled captions**: the files bear other pictures' names. So few pictures teach a style and no names, so nothing is
   asked here: what is learned of new pictures with right captions does not change, truly or as it is seen.
 """
@@ -48,14 +49,18 @@ def leaks(runs: Runs) -> list[Goal]:
     for looks in runs.values():
         look = looks[-1]
         probe = look.probe()
-        if not look.leaked:
+        if look.plan.purpose == "labels-twins":
+            goals.append(
+                Goal("twins: held-out pictures whose twin was trained on", str(len(look.leaked)), "0", not look.leaked)
+            )
+        if look.plan.purpose != "labels-leaked":
             continue
         rho = {record: value for (record, _, _), value in zip(look.records, probe.rho, strict=True)}
         held = [record for record, _, side in look.records if side == "held_out"]
         trained = float(np.mean([value for record, value in rho.items() if record not in held]))
         parts = [[rho[r] - trained for r in held if (r in look.leaked) == leaked] for leaked in (True, False)]
         gaps = [float(np.mean(part)) for part in parts]
-        name = f"{look.plan.purpose}: gap of {len(parts[0])} pictures with a trained twin; of {len(parts[1])} without"
+        name = f"leaked: gap of {len(parts[0])} pictures with a trained twin; of {len(parts[1])} without"
         goals.append(Goal(name, f"{gaps[0]:+.3f}; {gaps[1]:+.3f}", "less than half", gaps[0] < gaps[1] / 2))
     return goals
 

@@ -1,8 +1,8 @@
 """Which runs the proof of the verdict is made of: each a small change of the demo's recipe.
 
 The main field: 8, 20 and 60 trained pictures; a low, a right and a high learning rate; LoRA, LoRA with the text
-encoder, LoHa and full training; two styles, and prior preservation in half of the runs, both dealt out evenly; and six
-that go on three times as long. Beside it are runs of several seeds that are made for one question (`for_one_question`).
+encoder, LoHa and full training; two styles, and prior preservation in half of the runs, both dealt out evenly; and
+twelve that go on three times as long. Beside it are runs of several seeds made for one question (`for_one_question`).
 """
 
 import random
@@ -22,6 +22,8 @@ SETS = 2
 STEPS, LOOKS, BATCH, SEEDS = 48, 3, 4, 3
 RATES = {"lora": 1.5e-3, "words": 1.5e-3, "loha": 2.5e-3, "full": 2e-4}
 """the right ones"""
+DRAWN_BY = 26
+"""every other one of so many, the first of the field, drew the verdict's lines; all others test them"""
 LEVELS = {"low": 0.2, "right": 1.0, "high": 4.0}
 ADAPTERS = {
     "lora": "{kind: lora, rank: 8, convolutions: true}",
@@ -84,10 +86,10 @@ def field() -> list[Plan]:
             where = (style, size, number, adapter, list(LEVELS)[j])
             plans.append(Plan(*where, prior=(at // 2 + (adapter == "full")) % 2 == 1))
     chance.shuffle(plans)
-    return [*plans[:5], *overlong(), *plans[5:20]]  # the first 26 of 33: what an hour of a shared core holds
+    return [*plans[:5], *overlong(0), *plans[5:], *overlong(1)]
 
 
-def overlong() -> list[Plan]:
+def overlong(number: int) -> list[Plan]:
     """Runs that go on three times as long at a high rate: what overfits and copies in earnest."""
     changes = (f"train.steps={3 * STEPS}", f"train.probe_every={STEPS}", f"train.checkpoint_every={3 * STEPS}")
     asked: list[tuple[Style, int, str]] = [
@@ -98,7 +100,9 @@ def overlong() -> list[Plan]:
         ("openmoji", 20, "words"),
         ("poster", 20, "lora"),
     ]
-    return [Plan(style, size, 0, adapter, "high", seed=1, changes=changes) for style, size, adapter in asked]
+    return [
+        Plan(style, size, number, adapter, "high", seed=number + 1, changes=changes) for style, size, adapter in asked
+    ]
 
 
 def for_one_question() -> list[Plan]:
@@ -107,8 +111,8 @@ def for_one_question() -> list[Plan]:
     - ``drift``: with and without prior preservation, else alike.
     - ``parts``: the text encoder is to blame (it learns fast, the network hardly), or the network (the other way).
     - ``labels``: files with another picture's name (``shuffled``); and every picture twice, cut a little closer, so
-      that twins stand on both sides of the split, with the usual search for near-duplicates (``twins``) or with none
-      (``leaked``).
+      that twins stand on both sides of the split if near-duplicates are not looked for (``leaked``), and on one side
+      if they are (``twins``).
     """
     end = (f"train.probe_every={STEPS}", "samples.memorisation=0")
     which = "metrics=[{kind: probe, share: 1.0, most: 12}, prior_drift, which_part]"

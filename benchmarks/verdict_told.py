@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.goal import Goal
 from benchmarks.verdict_choosing import NEAR, RULES, chosen_by
 from benchmarks.verdict_notes import Look
-from benchmarks.verdict_plans import field
+from benchmarks.verdict_plans import DRAWN_BY, field
 from benchmarks.verdict_remedies import student, words
 from benchmarks.verdict_right import QUESTIONS, Score, score
 from evaluation.advice import culprit
@@ -18,9 +18,11 @@ ENOUGH = 24
 
 
 def halves(runs: Runs) -> tuple[list[Sequence[Look]], list[Sequence[Look]]]:
-    """The runs by which lines were drawn, and those that were not looked at for it: every other one of the field."""
-    order = [plan.name for plan in field() if plan.name in runs]
-    return [runs[name] for name in order[::2]], [runs[name] for name in order[1::2]]
+    """The runs by which lines were drawn, and those that were not looked at for it."""
+    order = [plan.name for plan in field()]
+    drawn_by = order[:DRAWN_BY:2]
+    others = [name for name in order if name not in drawn_by]
+    return [runs[name] for name in drawn_by if name in runs], [runs[name] for name in others if name in runs]
 
 
 def choosing(runs: Runs) -> list[Goal]:
@@ -34,14 +36,14 @@ def choosing(runs: Runs) -> list[Goal]:
 
 
 def rightness(runs: Runs, limits: Thresholds | None = None) -> list[Goal]:
-    """Precision and recall, of all, and of the half of the runs that no line was drawn by."""
+    """Precision and recall, of all, and of the runs that no line was drawn by."""
     drawn_by, others = halves(runs)
     goals = []
     for question in QUESTIONS:
         parts = (
             ("all runs", [*drawn_by, *others], True),
-            ("other half", others, True),
-            ("first half", drawn_by, False),
+            ("the other runs", others, True),
+            ("those that drew the lines", drawn_by, False),
         )
         for name, own, asked in parts:
             goals += lines_of(f"{question}, {name}", score(question, own, limits), asked=asked)
@@ -49,7 +51,7 @@ def rightness(runs: Runs, limits: Thresholds | None = None) -> list[Goal]:
 
 
 def lines_of(name: str, found: Score, *, asked: bool) -> list[Goal]:
-    """One question on one half."""
+    """One question on some runs."""
     counts = Goal(f"{name}: {found}", "")
     goal = "at least 90 %" if asked else ""
     unsure = found.unsure / max(found.total, 1)

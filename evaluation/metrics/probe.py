@@ -100,8 +100,8 @@ class Probe(Metric):
     """noises per picture and timestep; 4 raised z from 4.6 to 5.7 at t = 500 (first pocket base) at 4 times the cost"""
     most: int = Field(24, ge=2)
     """at most so many pictures of either side, those of different groups first"""
-    share: float = Field(0.1, gt=0, le=1)
-    """of training time: in pauses fewer pictures are looked at where they would take more; the end is told from all"""
+    share: float = Field(0.08, gt=0, le=1)
+    """of training time, about: in pauses fewer pictures are looked at where they would take more; the end has all"""
     seed: int = 0
 
     def observe(self, subject: Subject) -> Observation:
