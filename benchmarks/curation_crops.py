@@ -65,7 +65,7 @@ def main() -> None:
         raise AssertionError(f"{record.name}: its thumbnail is there")
 
     began = time.process_time()
-    pairs = crops(records, np.ones(len(records), bool), split.radius, split.difference, read, cache).tolist()
+    pairs = crops(records, split, read, cache).tolist()
     spent = time.process_time() - began
     found = {whole for whole, part in pairs if part == whole + 2 * count}
     others = [pair for pair in pairs if pair[1] - pair[0] != 2 * count]

@@ -24,6 +24,7 @@ from core.record import Record
 from curation.duplicates import LOOK, thumbnail_key
 from curation.hamming import Hashes, Pairs, pairs_across
 from curation.perceptual import COSINES, packed_rows
+from curation.splits import Split
 from curation.view import THUMBNAIL, View
 
 VERSION = 1
@@ -43,19 +44,25 @@ HOPELESS = 0.5
 BLOCK = 1024
 """pictures whose cut hashes are made and searched at a time: 2 MB of them"""
 
+MARK = "crops"
+"""in what a record has drawn: that it was compared, and as which pixels"""
+
 Look = NDArray[np.float32]
 Cut = tuple[float, float, float, float]
 """shares cut off: left, right, top, bottom"""
 
 
-def crops(
-    records: Sequence[Record], new: NDArray[np.bool_], radius: int, difference: float, read: Read, cache: Cache
-) -> Pairs:
+def mark_of(record: Record, split: Split) -> str:
+    """What a record is marked with once it was compared with all others and they were grouped."""
+    return digest("crops", VERSION, record.pixels_key, split.key)
+
+
+def crops(records: Sequence[Record], split: Split, read: Read, cache: Cache) -> Pairs:
     """Pairs of positions of which one is cut out of the other, or out of its mirror image; sorted.
 
-    ``new``: which of them are compared with all; two that are both not new are not compared. ``radius`` is in bits,
-    ``difference`` is the share of the thumbnail's contrast that is left over.
+    Two that both bear their mark have been compared before, and are not again: groups are remembered.
     """
+    new = np.array([record.drawn.get(MARK) != mark_of(record, split) for record in records], bool)
     hashed = np.array([at for at, record in enumerate(records) if record.phash], np.int64)
     fresh = hashed[new[hashed]]
     if not len(fresh) or len(hashed) < 2:
@@ -67,12 +74,12 @@ def crops(
         cut = thumbnails.hashes(some)
         is_new = new[some]
         for wholes, rows in ((hashed, np.flatnonzero(is_new)), (fresh, np.flatnonzero(~is_new))):
-            found += _near(records, some[rows], cut[rows], wholes, radius)
+            found += _near(records, some[rows], cut[rows], wholes, split.radius)
     thumbnails.see(at for whole, part, _, _ in found for at in (whole, part))
     pairs: set[tuple[int, int]] = set()
     for whole, part, candidates, mirrored in found:
         pair = (min(whole, part), max(whole, part))
-        if pair not in pairs and thumbnails.fit(whole, part, candidates, mirrored) <= difference:
+        if pair not in pairs and thumbnails.fit(whole, part, candidates, mirrored) <= split.difference:
             pairs.add(pair)
     return np.array(sorted(pairs), np.int64).reshape(-1, 2)
 

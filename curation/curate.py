@@ -6,20 +6,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.cache import Cache
 from core.caption import Caption
 from core.marks import REGULARISATION
-from core.pixels import Read
 from core.progress import report
 from core.record import Reason, Record
-from curation.cropped import crops
+from curation.cropped import MARK, crops, mark_of
 from curation.duplicates import near_duplicates
 from curation.filter import Batch, Filter
 from curation.hamming import Pairs
 from curation.ingest import Ingested, ingest
 from curation.pictures import Pictures
 from curation.records import back, set_aside
-from curation.splits import Split, assign, remembered
+from curation.splits import Split, assign
 from store.store import Store
 
 __all__ = ["Curated", "Ingested", "curate", "ingest"]
@@ -74,10 +72,11 @@ def curate(
     reasons, scores = judged(Batch([_with_caption(r, captions) for r in present], read, cache), filters)
     real = [_with_verdict(_scored(r, scores), reasons[r.id]) if r.id in reasons else r for r in real]
     decoded = [record for record in real if record.width]
-    alike = near_duplicates(decoded, split.alike, read, cache)
-    alike = np.concatenate((alike, _cropped(decoded, split, read, cache), of_one_file(decoded)))
-    places, notes = assign(decoded, alike, split)
-    if 0 < split.crops < len(decoded):
+    alike = [near_duplicates(decoded, split.alike, read, cache), of_one_file(decoded)]
+    if looked := len(decoded) <= split.crops:
+        alike.append(crops(decoded, split, read, cache))
+    places, notes = assign(decoded, np.concatenate(alike), split)
+    if split.crops and not looked:
         many = f"{len(decoded):,} pictures are more than split.crops, {split.crops:,}"
         notes.append(f"what is cut out of others was not looked for: {many}")
     placed = {
@@ -85,7 +84,7 @@ def curate(
             record,
             group=place.group,
             split=place.split,
-            drawn={**record.drawn, "split": split.key},
+            drawn={**record.drawn, "split": split.key} | ({MARK: mark_of(record, split)} if looked else {}),
         )
         for record, place in zip(decoded, places, strict=True)
     }
@@ -95,14 +94,6 @@ def curate(
     changed = store.put_records(after.values())
     report(LABEL, len(real), len(real))
     return _curated([after[record.id] for record in real], notes, changed)
-
-
-def _cropped(records: Sequence[Record], split: Split, read: Read, cache: Cache) -> Pairs:
-    """Pictures with what is cut out of them; those that have a group already have been compared with each other."""
-    if len(records) > split.crops:
-        return np.empty((0, 2), np.int64)
-    new = np.array([remembered(record, split) is None for record in records], bool)
-    return crops(records, new, split.radius, split.difference, read, cache)
 
 
 def of_one_file(records: Sequence[Record]) -> Pairs:

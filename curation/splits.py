@@ -55,7 +55,10 @@ class Split(BaseModel):
     @property
     def key(self) -> str:
         """Names this split; what was assigned under another is forgotten."""
-        left = ({"embedding", "clip"} if self.embedding is None else set()) | ({"k_fold"} if not self.k_fold else set())
+        left = {"crops"}  # it joins groups, and assigns none anew
+        left |= ({"embedding", "clip"} if self.embedding is None else set()) | (
+            {"k_fold"} if not self.k_fold else set()
+        )
         said = self.model_dump(mode="json", exclude=left)
         return digest("split", 1, said)
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.cache import Memory
 from core.pixels import Pixels
-from curation.cropped import CUTS, crops, cut_hashes, cut_of
+from curation.cropped import CUTS, MARK, crops, cut_hashes, cut_of, mark_of
 from curation.curate import curate, ingest
 from curation.decode import decode
 from curation.filters.near_duplicate import NearDuplicate
@@ -42,8 +42,11 @@ def folder_in(place: Path) -> Path:
 
 def found(pictures: dict[str, Pixels], new: set[str] | None = None) -> set[tuple[str, str]]:
     names = list(pictures)
-    is_new = np.array([new is None or name in new for name in names], bool)
-    pairs = crops(records_of(pictures), is_new, 6, 0.2, lambda record: pictures[record.name], Memory())
+    records = [
+        record if new is None or record.name in new else replace(record, drawn={MARK: mark_of(record, Split())})
+        for record in records_of(pictures)
+    ]
+    pairs = crops(records, Split(), lambda record: pictures[record.name], Memory())
     return {(names[a], names[b]) for a, b in pairs.tolist()}
 
 
@@ -120,3 +123,25 @@ def test_a_twin_that_comes_later_joins_the_group_of_the_whole(tmp_path: Path) ->
         whole = before[record.name.replace("-cut", "")]
         assert (record.group, record.split) == (whole.group, whole.split)
         assert record.name not in before or replace(record, quality=whole.quality) == whole
+
+
+def test_a_leak_of_before_is_mended_and_said(tmp_path: Path) -> None:
+    pictures = folder_in(tmp_path)
+    for seed in range(12):
+        whole = scene(seed, 384, 320)
+        Image.fromarray(whole).save(pictures / f"{seed:02}.png")
+        Image.fromarray(cut(whole, 0.05, 0.05, 0.05, 0.05)).save(pictures / f"{seed:02}-cut.png")
+    store, split = Store.open(tmp_path / "store"), Split(held_out=0.4)
+    ingest(store, Folder(path=str(pictures)))
+    curate(store, [], split.model_copy(update={"crops": 0}))
+    before = {record.name: record.split for record in store.records()}
+    leaked = [seed for seed in range(12) if before[f"{seed:02}.png"] != before[f"{seed:02}-cut.png"]]
+    assert leaked, "else this test tells nothing"
+    curated = curate(store, [], split)
+    after = {record.name: record.split for record in store.records()}
+    assert all(after[f"{seed:02}.png"] == after[f"{seed:02}-cut.png"] for seed in range(12))
+    assert len(curated.notes) == len(leaked) and all("was held out and is now trained on" in n for n in curated.notes)
+    assert curate(store, [], split).changed == 0
+    curate(store, [], split.model_copy(update={"seed": 7}))
+    anew = {record.name: record.split for record in store.records()}
+    assert anew != after and all(anew[f"{seed:02}.png"] == anew[f"{seed:02}-cut.png"] for seed in range(12))

@@ -1,0 +1,83 @@
+"""The pictures of MLflow's pages in docs/operate.md: `python -m scripts.pictures RECIPE --home DATA` makes them anew.
+
+Needs a Chromium on the PATH and a data folder with at least two runs of the recipe of that name. MLflow is started on
+it and stopped again.
+"""
+
+import argparse
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import unquote
+
+from flows.embedded import free_port
+
+OUT = Path(__file__).parents[1] / "docs" / "pictures"
+PATIENCE = 120.0
+"""seconds until MLflow answers"""
+SETTLED = 20_000
+"""milliseconds of a page's own time until it has drawn its charts"""
+
+
+def shot(browser: str, url: str, path: Path, width: int = 1500, height: int = 900) -> None:
+    """One page as it looks when it has settled."""
+    with tempfile.TemporaryDirectory(prefix="velatura-pictures-") as profile:
+        quiet = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+        subprocess.run(
+            [
+                *(browser, "--headless", "--no-sandbox", "--disable-gpu", *quiet, f"--user-data-dir={profile}"),
+                *(f"--window-size={width},{height}", f"--virtual-time-budget={SETTLED}", f"--screenshot={path}", url),
+            ],
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
+    print(path)
+
+
+def answers(url: str) -> bool:
+    """Whether somebody is there."""
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def main() -> None:
+    """Take them all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", help="the name in the recipe")
+    parser.add_argument("--home", default="velatura-data", help="the data folder")
+    asked = parser.parse_args()
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        parser.error("there is no chromium on the PATH")
+    velatura = (sys.executable, "-m", "flows.command_line")
+    port = free_port()
+    server = subprocess.Popen([*velatura, "ui", "--home", asked.home, "--port", str(port)])
+    try:
+        here = f"http://127.0.0.1:{port}"
+        until = time.monotonic() + PATIENCE
+        while not answers(f"{here}/health") and time.monotonic() < until:
+            time.sleep(0.5)
+        command = [*velatura, "compare", "--recipe", asked.recipe, "--home", asked.home, "--json"]
+        said = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        compared = here + said["link"][said["link"].index("/#/") :]
+        (experiment,) = json.loads(unquote(compared.rsplit("experiments=", 1)[1]))
+        shot(browser, f"{here}/#/experiments/{experiment}/runs", OUT / "runs.png")
+        shot(browser, compared, OUT / "compare.png", height=1400)
+        run = said["runs"][0]["run"]
+        shot(browser, f"{here}/#/experiments/{experiment}/runs/{run}/model-metrics", OUT / "curves.png")
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()
