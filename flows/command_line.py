@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from core.errors import VelaturaError
+from flows import mlflow_pages
 from flows.commands.captions import captions
 from flows.commands.clean import clean
 from flows.commands.data import data
@@ -133,8 +134,9 @@ def ui(
     place = Home.of(home)
     tracking = Tracking(place)
     address = f"http://127.0.0.1:{port}"
-    runs = f"{address}/#/experiments/{tracking.experiment}/runs"
-    print(f"runs     {runs}\ncompare  {runs}?compareRunsMode=CHART\nmodels   {address}/#/models\nCtrl-C stops it")
+    print(f"runs     {mlflow_pages.runs(address, tracking.experiment)}")
+    print(f"compare  {mlflow_pages.charts(address, tracking.experiment)}")
+    print(f"models   {mlflow_pages.models(address)}\nCtrl-C stops it")
     sys.stdout.flush()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", place.tracking, "--default-artifact-root", place.artifacts.as_uri()]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from rich.table import Table
 
 from core.errors import TrackingError
+from flows import mlflow_pages
 from flows.home import Home
 from flows.registry import Registry
 from flows.tracking import Tracking
@@ -89,9 +88,7 @@ def differing(found: Sequence[Row]) -> list[str]:
 
 def link(home: Home, found: Sequence[Row], address: str) -> str:
     """MLflow's page with these runs beside each other."""
-    experiment = Tracking(home).experiment
-    ids, ours = (quote(json.dumps(value, separators=(",", ":"))) for value in ([r.run for r in found], [experiment]))
-    return f"{address}/#/compare-runs?runs={ids}&experiments={ours}"
+    return mlflow_pages.compared(address, Tracking(home).experiment, [row.run for row in found])
 
 
 def table_of(found: Sequence[Row]) -> Table:

@@ -15,6 +15,7 @@ import numpy as np
 
 from core.pixels import Pixels
 from core.snapshot import Snapshot
+from flows import mlflow_pages
 from flows.home import Home
 from flows.reaching import is_reachable
 from flows.spool import Figure, Outbox
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # takes seconds, and a run that changes nothing asks MLflow n
 
 log = logging.getLogger(__name__)
 EXPERIMENT = "velatura"
+KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
 SPEC = "velatura.spec"
 """tag of a run: what its model follows from, but for the data"""
 
@@ -45,15 +47,21 @@ class Tracking:
 
     @cached_property
     def experiment(self) -> str:
-        """The id of the experiment that all runs of this home are in; made on first use."""
+        """The id of the experiment that all runs of this home are in; made on first use.
+
+        It says that it is of models in training: MLflow shows pages for chats where nothing says so.
+        """
         from mlflow.exceptions import MlflowException
 
         found = self.client.get_experiment_by_name(EXPERIMENT)
         if found is not None:
+            if KIND not in found.tags:  # a user may have chosen another in MLflow
+                self.client.set_experiment_tag(found.experiment_id, KIND, TRAINING)
             return str(found.experiment_id)
         location = self.home.artifacts.as_uri() if self.home.tracking.startswith("sqlite:") else None
         try:
-            return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
+            made = self.client.create_experiment(EXPERIMENT, artifact_location=location, tags={KIND: TRAINING})
+            return str(made)
         except MlflowException:  # another process was first
             return str(self.client.get_experiment_by_name(EXPERIMENT).experiment_id)
 
@@ -195,4 +203,4 @@ class Tracking:
 
     def link(self, run: str, address: str) -> str:
         """The address of the run's page below an MLflow server's ``address``."""
-        return f"{address}/#/experiments/{self.experiment}/runs/{run}"
+        return mlflow_pages.run(address, self.experiment, run)

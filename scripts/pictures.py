@@ -16,16 +16,23 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import unquote
 
+from PIL import Image
+
+from flows import mlflow_pages
 from flows.embedded import free_port
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures"
 PATIENCE = 120.0
 """seconds until MLflow answers"""
-SETTLED = 20_000
+SETTLED = 60_000
 """milliseconds of a page's own time until it has drawn its charts"""
 
 
-def shot(browser: str, url: str, path: Path, width: int = 1500, height: int = 900) -> None:
+ASSISTANT = 440
+"""pixels at the right: MLflow's assistant, which is left out"""
+
+
+def shot(browser: str, url: str, path: Path, height: int, width: int = 1700) -> None:
     """One page as it looks when it has settled."""
     with tempfile.TemporaryDirectory(prefix="velatura-pictures-") as profile:
         quiet = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
@@ -37,6 +44,8 @@ def shot(browser: str, url: str, path: Path, width: int = 1500, height: int = 90
             check=True,
             stderr=subprocess.DEVNULL,
         )
+    seen = Image.open(path)
+    seen.crop((0, 0, width - ASSISTANT, height)).quantize(128).save(path, optimize=True)
     print(path)
 
 
@@ -69,11 +78,11 @@ def main() -> None:
         command = [*velatura, "compare", "--recipe", asked.recipe, "--home", asked.home, "--json"]
         said = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
         compared = here + said["link"][said["link"].index("/#/") :]
-        (experiment,) = json.loads(unquote(compared.rsplit("experiments=", 1)[1]))
-        shot(browser, f"{here}/#/experiments/{experiment}/runs", OUT / "runs.png")
-        shot(browser, compared, OUT / "compare.png", height=1400)
+        (experiment,) = json.loads(unquote(compared.rsplit("experiments=", 1)[1].split("&")[0]))
+        shot(browser, mlflow_pages.charts(here, experiment), OUT / "runs.png", 620)
+        shot(browser, compared, OUT / "compare.png", 1100)
         run = said["runs"][0]["run"]
-        shot(browser, f"{here}/#/experiments/{experiment}/runs/{run}/model-metrics", OUT / "curves.png")
+        shot(browser, mlflow_pages.curves(here, experiment, run), OUT / "curves.png", 900)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()

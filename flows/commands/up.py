@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from core.errors import ServerError
+from flows import mlflow_pages
 from flows.dataset_choice import HomeFolder
 from flows.home import Home
 from flows.stations import POOLS, ROOT, Ports, Station, answers, environment, servers, watchers, workers
@@ -103,8 +104,8 @@ def begin(crew: object, home: Home, ports: Ports, recipe: Path | None) -> None:
 def links(ports: Ports, logs: Path) -> str:
     """Where to look."""
     return (
-        f"runs         {ports.tracking}/#/experiments\n"
-        f"models       {ports.tracking}/#/models\n"
+        f"runs         {mlflow_pages.experiments(ports.tracking)}\n"
+        f"models       {mlflow_pages.models(ports.tracking)}\n"
         f"flows        {ports.dashboard}/runs\n"
         f"deployments  {ports.dashboard}/deployments\n"
         f"logs         {logs}\n"

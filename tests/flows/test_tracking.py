@@ -25,6 +25,20 @@ def begun(tracking: Tracking, key: str) -> str:
     return tracking.begin(key, f"run-{key}", {"velatura.base": "pocket"}, {"train.steps": "3", "name": "mine"})
 
 
+def test_mlflow_shows_its_pages_for_models_unless_the_user_chose_others(tracking: Tracking) -> None:
+    def kind() -> str | None:
+        tags: dict[str, str] = tracking.client.get_experiment(tracking.experiment).tags
+        return tags.get("mlflow.experimentKind")
+
+    assert kind() == "custom_model_development"
+    tracking.client.delete_experiment_tag(tracking.experiment, "mlflow.experimentKind")  # as before there was one
+    assert Tracking(tracking.home).experiment == tracking.experiment
+    assert kind() == "custom_model_development"
+    tracking.client.set_experiment_tag(tracking.experiment, "mlflow.experimentKind", "genai_development")
+    assert Tracking(tracking.home).experiment == tracking.experiment
+    assert kind() == "genai_development"
+
+
 def test_an_interrupted_run_goes_on_as_the_same_run(tracking: Tracking) -> None:
     first = begun(tracking, "k1")
     tracking.end(first, "FAILED")
