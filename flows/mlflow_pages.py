@@ -27,11 +27,6 @@ def run(address: str, experiment: str, id_: str) -> str:
     return f"{address}/#/experiments/{experiment}/runs/{id_}?{MODELS}"
 
 
-def curves(address: str, experiment: str, id_: str) -> str:
-    """One run's figures by step."""
-    return f"{address}/#/experiments/{experiment}/runs/{id_}/model-metrics?{MODELS}"
-
-
 def compared(address: str, experiment: str, ids: Sequence[str]) -> str:
     """Runs beside each other."""
     asked, ours = (quote(json.dumps(value, separators=(",", ":"))) for value in (list(ids), [experiment]))

@@ -81,8 +81,6 @@ def main() -> None:
         (experiment,) = json.loads(unquote(compared.rsplit("experiments=", 1)[1].split("&")[0]))
         shot(browser, mlflow_pages.charts(here, experiment), OUT / "runs.png", 620)
         shot(browser, compared, OUT / "compare.png", 1100)
-        run = said["runs"][0]["run"]
-        shot(browser, mlflow_pages.curves(here, experiment, run), OUT / "curves.png", 900)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()
