@@ -26,6 +26,7 @@ SLAB = 1 << 18
 SORTING, COMPARING = 4.0, 1.0
 """what sorting one hash costs beside comparing one pair, as measured"""
 SAMPLE = 1 << 16
+HANDFUL = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,14 @@ def blocks_within(hashes: Hashes, radius: int) -> Iterator[Pairs]:
 def pairs_across(many: Hashes, few: Hashes, radius: int) -> Pairs:
     """Every ``(i, j)``, sorted, where ``many[i]`` and ``few[j]`` differ in at most ``radius`` bits.
 
-    For each choice of two pieces, those of the few that have them in common with one of the many are looked up.
+    For each choice of two pieces, those of the few that have them in common with one of the many are looked up; a
+    handful is compared with all.
     """
     assert 0 <= radius <= MOST_BITS
     if not (len(many) and len(few)):
         return np.empty((0, 2), np.int64)
+    if len(few) <= HANDFUL:
+        return np.argwhere(np.bitwise_count(many[:, None] ^ few[None]) <= radius)
     found = [np.empty(0, np.int64)]
     cut = _cut(np.concatenate((few, many)).astype(np.uint64), radius + 2)
     for pieces in combinations(range(radius + 2), 2):

@@ -55,11 +55,16 @@ def test_many_equal_hashes_are_told_some_at_a_time(monkeypatch: pytest.MonkeyPat
     assert pairs_within(values, 2).tolist() == brute_force(values, 2)
 
 
-@given(st.integers(0, 2**32), st.integers(0, 80), st.integers(0, 30), st.integers(0, MOST_BITS))
-def test_all_pairs_across_two_sets_are_found_once_and_no_others(seed: int, many: int, few: int, radius: int) -> None:
+@given(
+    st.integers(0, 2**32), st.integers(0, 80), st.integers(0, 30), st.integers(0, MOST_BITS), st.sampled_from([0, 24])
+)
+def test_all_pairs_across_two_sets_are_found_once_and_no_others(
+    seed: int, many: int, few: int, radius: int, handful: int
+) -> None:
     values = crowd(np.random.default_rng(seed), many + few) if many + few else np.empty(0, np.uint64)
     left, right = values[:many], values[many:]
     near = np.bitwise_count(left[:, None] ^ right[None]) <= radius
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("curation.hamming.SLAB", 16)
+        patch.setattr("curation.hamming.HANDFUL", handful)
         assert pairs_across(left, right, radius).tolist() == np.argwhere(near).tolist()
