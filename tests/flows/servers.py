@@ -58,7 +58,7 @@ def prefect_server(folder: Path) -> Iterator[dict[str, str]]:
     """A Prefect server with a database of its own; yields the environment in which to use it."""
     port = free_port()
     env = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PREFECT_LOGGING_LEVEL"},
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_WORKER_QUERY_SECONDS": "2",
@@ -66,7 +66,7 @@ def prefect_server(folder: Path) -> Iterator[dict[str, str]]:
         "VELATURA_DATA": str(folder / "data"),
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
-    }
+    }  # without the logging level: a command that an earlier test has run in this process may have quietened Prefect
     log = folder / "server.log"
     command = [*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with running(command, {k: v for k, v in env.items() if k != "PREFECT_API_URL"}, log) as process:
