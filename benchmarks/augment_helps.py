@@ -177,7 +177,9 @@ def main() -> None:
     """Do the runs seed by seed, so that whatever is done at any time can be compared; print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = [arm for arm in ARMS if arm != NONE]
-    parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds)
+    parser.add_argument(
+        "--kinds", nargs="+", choices=kinds, default=[one for one in kinds if one != LINES or CONTROL.exists()]
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--looks", type=int, default=2, help="how often the probe looks on the way")
@@ -191,9 +193,11 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.looks < 1 or asked.steps % asked.looks:
         parser.error(f"--looks: {asked.looks} does not divide {asked.steps} steps")
-    if LINES in asked.kinds and not CONTROL.exists():
-        asked.kinds.remove(LINES)
-        print(f"{LINES} is left out: no ControlNet, which `python -m scripts.pocket control` makes in 15 minutes")
+    if not CONTROL.exists():
+        lacking = f"{LINES} needs a ControlNet, which `python -m scripts.pocket control` makes in 15 minutes"
+        if LINES in asked.kinds:
+            parser.error(lacking)
+        print(f"left out: {lacking}")
     folder = asked.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     setting = Setting(asked.steps, asked.looks, asked.share, asked.held_out, asked.rate)

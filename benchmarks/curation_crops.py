@@ -27,10 +27,8 @@ from curation.view import View
 
 def drawing(path: Path) -> Pixels:
     """An OpenMoji on white."""
-    png = resvg_py.svg_to_bytes(svg_path=str(path), width=256, height=256, skip_system_fonts=True)
-    seen = Image.open(io.BytesIO(bytes(png))).convert("RGBA")
-    ground = Image.new("RGBA", seen.size, "white")
-    return np.asarray(Image.alpha_composite(ground, seen).convert("RGB"))
+    png = resvg_py.svg_to_bytes(svg_path=str(path), width=256, height=256, background="#ffffff", skip_system_fonts=True)
+    return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGB"))
 
 
 def twin(pixels: Pixels, rng: np.random.Generator) -> Pixels:

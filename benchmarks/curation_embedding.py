@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -49,25 +50,31 @@ def main() -> None:
                 batch = [clip.prepare(Image.open(io.BytesIO(data)).convert("RGB")) for data in files[start:][:BATCH]]
                 clip.model.encode_image(torch.stack(batch), normalize=True)
 
-    everywhere = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(everywhere)})
-    least = {"stage": float("inf"), "bare": float("inf"), "stage_clock": float("inf"), "bare_clock": float("inf")}
+    everywhere, both = os.sched_getaffinity(0), (time.process_time, time.monotonic)
     bare()
     stage()
-    for _ in range(REPEATS):
-        for what, do in (("stage", stage), ("bare", bare)):
-            began, clock = time.process_time(), time.monotonic()
-            do()
-            least[what] = min(least[what], time.process_time() - began)
-            least["bare_clock"] = (
-                min(least["bare_clock"], time.monotonic() - clock) if do is bare else least["bare_clock"]
-            )
+    os.sched_setaffinity(0, {max(everywhere)})
+    alone: dict[str, list[list[float]]] = {"stage": [], "bare": []}
+    for _ in range(REPEATS):  # by turns: a machine that gets busier does so for both
+        alone["stage"].append(taken(stage, *both))
+        alone["bare"].append(taken(bare, *both))
     os.sched_setaffinity(0, everywhere)
-    for _ in range(REPEATS):
-        clock = time.monotonic()
-        stage()
-        least["stage_clock"] = min(least["stage_clock"], time.monotonic() - clock)
-    print(json.dumps(least))
+    (stage_clock,) = least([taken(stage, time.monotonic) for _ in range(REPEATS)])
+    bare_cpu, bare_clock = least(alone["bare"])
+    told = {"stage": least(alone["stage"])[0], "bare": bare_cpu, "stage_clock": stage_clock, "bare_clock": bare_clock}
+    print(json.dumps(told))
+
+
+def taken(work: Callable[[], None], *clocks: Callable[[], float]) -> list[float]:
+    """What some work takes by each clock."""
+    began = [clock() for clock in clocks]
+    work()
+    return [clock() - before for clock, before in zip(clocks, began, strict=True)]
+
+
+def least(rounds: list[list[float]]) -> list[float]:
+    """The least of some rounds, clock by clock."""
+    return [min(values) for values in zip(*rounds, strict=True)]
 
 
 def opened(name: str, folder: Path) -> Clip:

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from core.cache import Cache, remembered
 from core.hashing import digest
-from core.pixels import Pixels, Read
+from core.pixels import Read
 from core.record import Record
-from curation.duplicates import LOOK, thumbnail_key
+from curation.duplicates import LOOK, key_of, thumbnails
 from curation.hamming import Hashes, Pairs, pairs_across
 from curation.perceptual import COSINES, packed_rows
 from curation.splits import Split
-from curation.view import THUMBNAIL, View
+from curation.view import THUMBNAIL
 
 VERSION = 1
 """Raise it when the same thumbnails begin to give other hashes."""
@@ -67,19 +67,19 @@ def crops(records: Sequence[Record], split: Split, read: Read, cache: Cache) -> 
     fresh = hashed[new[hashed]]
     if not len(fresh) or len(hashed) < 2:
         return np.empty((0, 2), np.int64)
-    thumbnails = _Thumbnails(records, read, cache)
+    shown = _Thumbnails(records, read, cache)
     found = []
     for start in range(0, len(hashed), BLOCK):
         some = hashed[start : start + BLOCK]
-        cut = thumbnails.hashes(some)
+        cut = shown.hashes(some)
         is_new = new[some]
         for wholes, rows in ((hashed, np.flatnonzero(is_new)), (fresh, np.flatnonzero(~is_new))):
             found += _near(records, some[rows], cut[rows], wholes, split.radius)
-    thumbnails.see(at for whole, part, _, _ in found for at in (whole, part))
+    shown.see(at for whole, part, _, _ in found for at in (whole, part))
     pairs: set[tuple[int, int]] = set()
     for whole, part, candidates, mirrored in found:
         pair = (min(whole, part), max(whole, part))
-        if pair not in pairs and thumbnails.fit(whole, part, candidates, mirrored) <= split.difference:
+        if pair not in pairs and shown.fit(whole, part, candidates, mirrored) <= split.difference:
             pairs.add(pair)
     return np.array(sorted(pairs), np.int64).reshape(-1, 2)
 
@@ -118,10 +118,10 @@ class _Thumbnails:
 
     def hashes(self, positions: NDArray[np.int64]) -> Hashes:
         """(n, 255): each with every cut but none."""
-        keys = [digest("cut hashes", VERSION, list(CUTS), self._key(at)) for at in positions.tolist()]
+        keys = [digest("cut hashes", VERSION, list(CUTS), key_of(self._records[at])) for at in positions.tolist()]
 
         def make(missing: list[int]) -> list[NDArray[np.uint64]]:
-            return list(cut_hashes(np.stack(self._thumbnails(positions[missing].tolist()))))
+            return list(cut_hashes(self._some(positions[missing].tolist())))
 
         return np.stack(remembered(self._cache, keys, make, batch=256))
 
@@ -141,25 +141,16 @@ class _Thumbnails:
         best, cut = min((left_over(cut), cut) for cut in (cut_of(which) for which in candidates))
         return best if best > HOPELESS else fitted(left_over, best, cut)
 
-    def _key(self, at: int) -> str:
-        return thumbnail_key(self._records[at].sha256, str(self._records[at].drawn.get("reading", "")))
-
     def see(self, positions: Iterable[int]) -> None:
         """Get ready to fit pictures."""
         lacking = sorted(set(positions) - self._looks.keys())
         for start in range(0, len(lacking), BLOCK):
             some = lacking[start : start + BLOCK]
-            for at, thumbnail in zip(some, self._thumbnails(some), strict=True):
+            for at, thumbnail in zip(some, self._some(some), strict=True):
                 self._looks[at] = thumbnail.astype(np.float32) @ LOOK
 
-    def _thumbnails(self, positions: Sequence[int]) -> list[Pixels]:
-        """Ingest has made them; one that is missing is made."""
-
-        def make(missing: list[int]) -> list[Pixels]:
-            return [View(self._read(self._records[positions[at]])).thumbnail for at in missing]
-
-        made = remembered(self._cache, [self._key(at) for at in positions], make)
-        return [thumbnail.astype(np.uint8) for thumbnail in made]
+    def _some(self, positions: Sequence[int]) -> NDArray[np.uint8]:
+        return thumbnails([self._records[at] for at in positions], self._read, self._cache)
 
 
 def cut_of(which: int) -> Cut:

@@ -48,14 +48,21 @@ def thumbnail_key(sha256: str, reading: str) -> str:
     return digest("thumbnail", VERSION, sha256, reading)
 
 
-def looks(records: Sequence[Record], read: Read, cache: Cache) -> NDArray[np.float32]:
-    """(n, 32, 32, 3): thumbnails as `LOOK` sees them, each without its mean colour and of length 1.
+def key_of(record: Record) -> str:
+    """Where a record's thumbnail is kept."""
+    return thumbnail_key(record.sha256, str(record.drawn.get("reading", "")))
 
-    Ingest has made the thumbnails; one that is missing is made.
-    """
-    keys = [thumbnail_key(r.sha256, str(r.drawn.get("reading", ""))) for r in records]
+
+def thumbnails(records: Sequence[Record], read: Read, cache: Cache) -> NDArray[np.uint8]:
+    """(n, 32, 32, 3). Ingest has made them; one that is missing is made."""
+    keys = [key_of(record) for record in records]
     made = remembered(cache, keys, lambda missing: [View(read(records[at])).thumbnail for at in missing])
-    seen = np.stack(made).astype(np.float32) @ LOOK
+    return np.stack(made).astype(np.uint8, copy=False)
+
+
+def looks(records: Sequence[Record], read: Read, cache: Cache) -> NDArray[np.float32]:
+    """(n, 32, 32, 3): thumbnails as `LOOK` sees them, each without its mean colour and of length 1."""
+    seen = thumbnails(records, read, cache).astype(np.float32) @ LOOK
     seen -= seen.mean(axis=(1, 2), keepdims=True)
     seen /= np.maximum(np.linalg.norm(seen.reshape(len(seen), -1), axis=1), 1e-6)[:, None, None, None]
     return seen

@@ -27,6 +27,7 @@ SORTING, COMPARING = 4.0, 1.0
 """what sorting one hash costs beside comparing one pair, as measured"""
 SAMPLE = 1 << 16
 HANDFUL = 24
+"""hashes that are compared with all others rather than looked up"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,8 @@ class Split(BaseModel):
     def key(self) -> str:
         """Names this split; what was assigned under another is forgotten."""
         left = {"crops"}  # it joins groups, and assigns none anew
-        left |= ({"embedding", "clip"} if self.embedding is None else set()) | (
-            {"k_fold"} if not self.k_fold else set()
-        )
+        left |= set() if self.embedding is not None else {"embedding", "clip"}
+        left |= set() if self.k_fold else {"k_fold"}
         said = self.model_dump(mode="json", exclude=left)
         return digest("split", 1, said)
 

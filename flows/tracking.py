@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # takes seconds, and a run that changes nothing asks MLflow n
 log = logging.getLogger(__name__)
 EXPERIMENT = "velatura"
 KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
+"""tag of the experiment"""
 SPEC = "velatura.spec"
 """tag of a run: what its model follows from, but for the data"""
 

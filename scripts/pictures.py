@@ -12,22 +12,21 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
-from urllib.parse import unquote
 
 from PIL import Image
 
 from flows import mlflow_pages
 from flows.embedded import free_port
+from flows.home import Home
+from flows.stations import answers
+from flows.tracking import Tracking
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures"
 PATIENCE = 120.0
 """seconds until MLflow answers"""
 SETTLED = 60_000
 """milliseconds of a page's own time until it has drawn its charts"""
-
-
 ASSISTANT = 440
 """pixels at the right: MLflow's assistant, which is left out"""
 
@@ -49,15 +48,6 @@ def shot(browser: str, url: str, path: Path, height: int, width: int = 1700) -> 
     print(path)
 
 
-def answers(url: str) -> bool:
-    """Whether somebody is there."""
-    try:
-        with urllib.request.urlopen(url, timeout=2):
-            return True
-    except OSError:
-        return False
-
-
 def main() -> None:
     """Take them all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -73,14 +63,16 @@ def main() -> None:
     try:
         here = f"http://127.0.0.1:{port}"
         until = time.monotonic() + PATIENCE
-        while not answers(f"{here}/health") and time.monotonic() < until:
+        while not answers(f"{here}/health"):
+            if time.monotonic() > until:
+                raise SystemExit(f"MLflow did not answer within {PATIENCE:g} s")
             time.sleep(0.5)
         command = [*velatura, "compare", "--recipe", asked.recipe, "--home", asked.home, "--json"]
         said = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-        compared = here + said["link"][said["link"].index("/#/") :]
-        (experiment,) = json.loads(unquote(compared.rsplit("experiments=", 1)[1].split("&")[0]))
+        experiment = Tracking(Home.of(asked.home)).experiment
         shot(browser, mlflow_pages.charts(here, experiment), OUT / "runs.png", 620)
-        shot(browser, compared, OUT / "compare.png", 1100)
+        runs = [run["run"] for run in said["runs"]]
+        shot(browser, mlflow_pages.compared(here, experiment, runs), OUT / "compare.png", 1100)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()
