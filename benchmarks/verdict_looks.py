@@ -151,7 +151,7 @@ def near_of(bench: Bench) -> dict[str, Sequence[float]]:
     small = thumbnails(train.pixels, SIDE)
     own = among(pixel_distances(small, small), train.groups)
     other = to_groups(pixel_distances(thumbnails(held_out.pixels, SIDE), small), train.groups).min(1)
-    drawn = copy_distances(bench.shots(base()).many.pixels, train.pixels, train.groups)
+    drawn = copy_distances(bench.looked_through(base(), bench.many), train.pixels, train.groups)
     return {"real": [*own.tolist(), *other.tolist()], "base": drawn.tolist()}
 
 

@@ -19,11 +19,15 @@ SIZES = {8: 6, 20: 7, 60: 20}
 """trained pictures: held-out ones. Of 8 somebody who wants an answer holds out 6, or takes `split.k_fold`"""
 SETS = 2
 """of pictures of each size and style, no drawing in two of them"""
+NEW_SETS = (2, 3)
+"""numbers of the sets of 8 and 20 pictures that only the newest runs are given"""
 STEPS, LOOKS, BATCH, SEEDS = 48, 3, 4, 3
 RATES = {"lora": 1.5e-3, "words": 1.5e-3, "loha": 2.5e-3, "full": 2e-4}
 """the right ones"""
 DRAWN_BY = 26
 """every other one of so many, the first of the field, drew the verdict's lines; all others test them"""
+NEWEST = 18
+"""the last so many of the field: made, of pictures of their own, when nothing of the verdict was changed any more"""
 LEVELS = {"low": 0.2, "right": 1.0, "high": 4.0}
 ADAPTERS = {
     "lora": "{kind: lora, rank: 8, convolutions: true}",
@@ -86,7 +90,7 @@ def field() -> list[Plan]:
             where = (style, size, number, adapter, list(LEVELS)[j])
             plans.append(Plan(*where, prior=(at // 2 + (adapter == "full")) % 2 == 1))
     chance.shuffle(plans)
-    return [*plans[:5], *overlong(0), *plans[5:], *overlong(1)]
+    return [*plans[:5], *overlong(0), *plans[5:], *overlong(1), *newest()]
 
 
 def overlong(number: int) -> list[Plan]:
@@ -103,6 +107,25 @@ def overlong(number: int) -> list[Plan]:
     return [
         Plan(style, size, number, adapter, "high", seed=number + 1, changes=changes) for style, size, adapter in asked
     ]
+
+
+def newest() -> list[Plan]:
+    """Twelve more that go on for long and six that do not, nearly all at the high rate: that is where lines lie."""
+    asked: list[tuple[Style, int, str, str, bool]] = [
+        ("openmoji", 8, "words", "high", False),
+        ("poster", 8, "full", "high", False),
+        ("poster", 8, "lora", "right", False),
+        ("openmoji", 20, "lora", "high", True),
+        ("poster", 20, "words", "high", False),
+        ("openmoji", 20, "loha", "high", False),
+    ]
+    others = [
+        Plan(style, size, NEW_SETS[at % 2], adapter, level, prior=prior)
+        for at, (style, size, adapter, level, prior) in enumerate(asked)
+    ]
+    plans = [*overlong(NEW_SETS[0]), *overlong(NEW_SETS[1]), *others]
+    assert len(plans) == NEWEST
+    return plans
 
 
 def for_one_question() -> list[Plan]:
@@ -135,9 +158,10 @@ def for_one_question() -> list[Plan]:
 
 def folder_of(root: Path, plan: Plan) -> Path:
     """The folder with this run's pictures, made where it is not there."""
-    sizes = [size for size in SIZES for _ in range(SETS * 2)]
-    places = [(size, number, style) for size in SIZES for number in range(SETS) for style in ("openmoji", "poster")]
-    sets = dict(zip(places, given([size + SIZES[size] for size in sizes]), strict=True))
+    numbers = [(size, number) for size in SIZES for number in range(SETS)]
+    numbers += [(size, number) for size in (8, 20) for number in NEW_SETS]
+    places = [(size, number, style) for size, number in numbers for style in ("openmoji", "poster")]
+    sets = dict(zip(places, given([size + SIZES[size] for size, _, _ in places]), strict=True))
     own = sets[plan.size, plan.number, plan.style]
     names = own[1:] + own[:1] if plan.purpose == "labels-shuffled" else own
     folder = write(root / "pictures" / plan.dataset, own, plan.style, names=names)

@@ -19,6 +19,8 @@ from evaluation.verdict import Verdict, judge
 
 WIDE, FALLEN, COPIES, FORGOTTEN = 0.3, 0.05, 0.1, math.log(2)
 PERCENTILE = 1.0
+OF = {"overfit": "gap", "memorised": "copy_rate"}
+"""the figure of each question that the verdict can be in doubt about"""
 
 
 def mean_of(values: Sequence[float] | NDArray[np.float64]) -> Figure:
@@ -103,7 +105,7 @@ class Score:
     missed: int = 0
     neither: int = 0
     unsure: int = 0
-    """the verdict has not enough evidence"""
+    """the verdict has not enough evidence for an answer to this question"""
     unknown: int = 0
     """the truth is too near its line"""
 
@@ -141,7 +143,8 @@ def score(question: str, runs: Sequence[Sequence[Look]], limits: Thresholds | No
 def _case(question: str, look: Look, run: Sequence[Look], limits: Thresholds | None) -> str:
     verdict, true = verdict_on(look, run, limits), QUESTIONS[question](look, run)
     said = question in {finding.state for finding in verdict.findings}
-    if verdict.state == UNSURE:
+    doubts = {figure.name for one in verdict.findings if one.state == UNSURE for figure in one.figures}
+    if not said and OF.get(question) in doubts:
         return "unsure"
     if true is None:
         return "unknown"

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.goal import Goal
 from benchmarks.verdict_choosing import NEAR, RULES, chosen_by
 from benchmarks.verdict_notes import Look
-from benchmarks.verdict_plans import DRAWN_BY, field
+from benchmarks.verdict_plans import DRAWN_BY, field, newest
 from benchmarks.verdict_remedies import student, words
 from benchmarks.verdict_right import QUESTIONS, Score, score
 from evaluation.advice import culprit
@@ -43,6 +43,7 @@ def rightness(runs: Runs, limits: Thresholds | None = None) -> list[Goal]:
         parts = (
             ("all runs", [*drawn_by, *others], True),
             ("the other runs", others, True),
+            ("the newest of these", [runs[plan.name] for plan in newest() if plan.name in runs], False),
             ("those that drew the lines", drawn_by, False),
         )
         for name, own, asked in parts:

@@ -21,7 +21,8 @@ class Thresholds(BaseModel):
     """Where the lines are drawn, by the runs of `make bench-verdict`, whose truth is known.
 
     A line counts as crossed when the whole interval is beyond it; that of the gap when the estimate is, and the
-    interval is beyond half of it.
+    interval is beyond half of it. Of gap and copies it is said, too, where only the estimate is beyond: that is not
+    enough evidence for either answer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,8 +71,8 @@ def copied(memorisation: Measured | None, limits: Thresholds) -> Finding | None:
     """Samples are training pictures."""
     if memorisation is None:
         return None
-    rate, chance = memorisation["copy_rate"], memorisation["copy_chance"].value
-    if not rate.low > max(limits.most_copies, limits.times_chance * chance):
+    rate = memorisation["copy_rate"]
+    if not rate.low > _copies_line(memorisation, limits):
         return None
     return Finding(
         "memorised",
@@ -101,6 +102,43 @@ def overfit(now: ProbeResult, behind: Figure, step: int, best: int, limits: Thre
         f"{words}.",
         (now.learning, now.gap, behind),
         f"{remedy} More pictures help most; then a lower rank, or a lower strength when sampling.",
+    )
+
+
+def perhaps_copied(memorisation: Measured | None, limits: Thresholds) -> Finding | None:
+    """More samples than may be are near to training pictures, and too few to be sure that this is no chance."""
+    if memorisation is None:
+        return None
+    rate = memorisation["copy_rate"]
+    if not rate.low <= _copies_line(memorisation, limits) < rate.value:
+        return None
+    return Finding(
+        UNSURE,
+        f"It may give training pictures back: {_percent(rate.value)} of its samples are nearer to a training picture "
+        f"than different pictures of yours are to each other, but of so few anything between {_percent(rate.low)} and "
+        f"{_percent(rate.high)} is possible.",
+        (rate, memorisation["c_t_pixel"], memorisation["pull_pixel"]),
+        "Look at the samples beside their nearest training pictures; draw more of them (`samples.memorisation`).",
+    )
+
+
+def perhaps_overfit(now: ProbeResult, limits: Thresholds) -> Finding | None:
+    """The gap is wide, and its interval too wide to say whether trained pictures are known by heart."""
+    if not (enough(now, limits) and now.gap.value > limits.most_gap):
+        return None
+    words = (
+        f"It may know the trained pictures by heart: the gap is {now.gap.value:.2f}, which is much, but "
+        f"{now.count('held_out')} held-out pictures leave anything between {now.gap.low:.2f} and {now.gap.high:.2f} "
+        "open."
+    )
+    if now.learning.low > 0:
+        words += f" It has learned, too: it predicts new pictures of this kind with {_less_error(now)}."
+    return Finding(
+        UNSURE,
+        words,
+        (now.learning, now.gap),
+        "Compare its samples with the trained pictures before you use it. Hold out more pictures, or let "
+        "`split.k_fold` choose the step; an earlier step or a lower strength is the safe choice until then.",
     )
 
 
@@ -135,8 +173,7 @@ def underfit(now: ProbeResult, limits: Thresholds) -> Finding | None:
 
 def healthy(now: ProbeResult, step: int, best: int, last: int, changed: str = "") -> Finding:
     """It has learned what carries over, and nothing speaks against it."""
-    saved = _percent(-math.expm1(-now.learning.value))
-    words = f"It has learned: it predicts new pictures of this kind with {saved} less error than the base model."
+    words = f"It has learned: it predicts new pictures of this kind with {_less_error(now)}."
     if now.gap.low > 0:
         words += f" The trained ones it knows a little better still (gap {now.gap.value:.2f}), as is usual."
     if best < step:
@@ -176,6 +213,21 @@ def unsure(now: ProbeResult, limits: Thresholds) -> Finding:
             f"(learning between {now.learning.low:+.2f} and {now.learning.high:+.2f})."
         )
     return Finding(UNSURE, words, (now.learning, now.gap), remedy)
+
+
+def copies_in_doubt(memorisation: Measured) -> bool:
+    """Whether more samples may decide: more copies than chance gives and than may be, but not surely so."""
+    rate, limits = memorisation["copy_rate"], Thresholds()
+    least = max(limits.most_copies, memorisation["copy_chance"].value)
+    return rate.value > least and not rate.low > _copies_line(memorisation, limits)
+
+
+def _copies_line(memorisation: Measured, limits: Thresholds) -> float:
+    return max(limits.most_copies, limits.times_chance * memorisation["copy_chance"].value)
+
+
+def _less_error(now: ProbeResult) -> str:
+    return f"{_percent(-math.expm1(-now.learning.value))} less error than the base model"
 
 
 def _percent(share: float) -> str:

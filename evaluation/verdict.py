@@ -18,6 +18,8 @@ from evaluation.findings import (
     enough,
     healthy,
     overfit,
+    perhaps_copied,
+    perhaps_overfit,
     somewhat_drifted,
     underfit,
     unsure,
@@ -69,7 +71,14 @@ def judge(
     step = max(curve) if step is None else step
     best, probe = best_step(curve, limits), now if isinstance(now, ProbeResult) else curve[step]
     heart = overfit(probe, fallen(curve[step], curve[best]), step, best, limits)
-    found = (copied(memorisation, limits), heart, drifted(drift, limits), None if heart else underfit(probe, limits))
+    found = (
+        copied(memorisation, limits),
+        heart,
+        drifted(drift, limits),
+        None if heart else underfit(probe, limits),
+        perhaps_copied(memorisation, limits),
+        None if heart else perhaps_overfit(probe, limits),
+    )
     findings = [finding for finding in found if finding is not None]
     if not findings:
         learned = enough(probe, limits) and probe.learning.low > 0

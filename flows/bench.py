@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -16,10 +16,11 @@ from core.cache import Array, Cache, remembered
 from core.errors import NotEnoughData
 from core.hashing import digest
 from core.pixels import Pixels, Read
-from core.progress import report
+from core.progress import report, say
 from core.record import Record
 from core.seeding import seed_of
 from evaluation.candidate import Candidate, base
+from evaluation.findings import copies_in_doubt
 from evaluation.metric import (
     Evidence,
     Gallery,
@@ -31,6 +32,7 @@ from evaluation.metric import (
     load_observation,
     save_observation,
 )
+from evaluation.metrics.memorisation import MemorisationResult
 from flows.material import Material
 from flows.recipe import Samples
 
@@ -38,12 +40,8 @@ Kept = Literal["embeddings", "latents", "text_states"]
 """the store's caches"""
 
 
-@dataclass(frozen=True, slots=True)
-class Shots:
-    """What one network drew: for the shown prompts, and for the search for copies."""
-
-    shown: list[Pixels]
-    many: Gallery
+MORE = 3
+"""times as many samples are looked through for copies where the first ones leave it open"""
 
 
 class Bench:
@@ -66,17 +64,17 @@ class Bench:
         self.prompts, self.kept = list(prompts), kept
         self._read, self._caches = read, caches
         self.clip = Clip.open(samples.clip, device=backbone.device)
-        self.many = self._many()
+        self.many = self.prompts_of(samples.memorisation)
         self.real = {side: self._gallery(material.side(side)) for side in ("train", "held_out")}
         self._base = [backbone.fingerprint(part) for part in ("network", "text", "vae")]
         train, held_out = (tuple(material.captions(side)) for side in ("train", "held_out"))
         self.wording = Wording(train, held_out, trigger)
 
-    def _many(self) -> list[str]:
-        """The prompts that are looked through for copies: captions of both sides in turn, as often as is needed."""
+    def prompts_of(self, count: int) -> list[str]:
+        """The prompts of so many samples to look for copies in: captions of both sides in turn, as often as needed."""
         sides = [self.material.captions(side) for side in ("train", "held_out")]
         turns = [prompt for pair in zip(*sides, strict=False) for prompt in pair] or sides[0] or sides[1]
-        return [turns[number % len(turns)] for number in range(self.samples.memorisation)] if turns else []
+        return [turns[number % len(turns)] for number in range(count)] if turns else []
 
     def _gallery(self, records: Sequence[Record]) -> Gallery:
         return Gallery(
@@ -120,12 +118,14 @@ class Bench:
     def _draw(self, backbone: Backbone, prompt: str, seed: int) -> Pixels:
         return backbone.sample([prompt], [seed], steps=self.samples.steps, guidance=self.samples.guidance)[0]
 
-    def shots(self, candidate: Candidate) -> Shots:
-        """Pictures of the shown prompts and of those in which copies are looked for."""
-        asked = [*self.prompts, *self.many]
-        drawn = self.drawn(candidate, [(prompt, self._seed(number)) for number, prompt in enumerate(asked)])
-        many = drawn[len(self.prompts) :]
-        return Shots(drawn[: len(self.prompts)], self._made(self.many, many))
+    def shown(self, candidate: Candidate) -> list[Pixels]:
+        """Pictures of the shown prompts."""
+        return self.drawn(candidate, [(prompt, self._seed(number)) for number, prompt in enumerate(self.prompts)])
+
+    def looked_through(self, candidate: Candidate, prompts: Sequence[str]) -> list[Pixels]:
+        """Pictures of the prompts in which copies are looked for. More prompts leave the first pictures as they are."""
+        seeds = [self._seed(len(self.prompts) + number) for number in range(len(prompts))]
+        return self.drawn(candidate, list(zip(prompts, seeds, strict=True)))
 
     def _seed(self, number: int) -> int:
         return seed_of("sample", self.samples.seed, number) % 2**32
@@ -133,11 +133,11 @@ class Bench:
     def _made(self, prompts: Sequence[str], pictures: Sequence[Pixels]) -> Gallery:
         return Gallery(tuple(prompts), tuple(prompts), tuple(pictures), self.clip.embed_pictures(pictures))
 
-    def _samples(self, candidate: Candidate, metric: Metric) -> Gallery:
-        """The samples that a metric asks for."""
+    def _samples(self, candidate: Candidate, metric: Metric, many: Sequence[str]) -> Gallery:
+        """The samples that a metric asks for; ``many`` are the prompts for one that asks for none of its own."""
         asked = metric.shots(self.wording)
         if not asked:
-            return self.shots(candidate).many
+            return self._made(many, self.looked_through(candidate, many))
         seeds = [seed_of("shot", self.samples.seed, one.prompt, one.turn) % 2**32 for one in asked]
         prompts = [one.prompt for one in asked]
         return self._made(prompts, self.drawn(candidate, list(zip(prompts, seeds, strict=True))))
@@ -162,19 +162,26 @@ class Bench:
             report(f"measuring: {candidate.name}", number, len(metrics))
             if not self.lacks(metric, candidate):
                 try:
-                    before, after = (self.observed(one, metric) for one in (base(), candidate))
-                    found[metric.kind] = metric.measure(before, after, self.evidence)
+                    found[metric.kind] = self._compared(candidate, metric, self.many)
                 except NotEnoughData:
                     continue  # its figures are missing, which the reader sees
+                if isinstance(found[metric.kind], MemorisationResult) and copies_in_doubt(found[metric.kind]):
+                    more = self.prompts_of(MORE * len(self.many))
+                    say(f"{candidate.name}: copies or chance? {len(more) - len(self.many)} more samples will tell")
+                    found[metric.kind] = self._compared(candidate, metric, more)
         report(f"measuring: {candidate.name}", len(metrics), len(metrics))
         return found
 
-    def observed(self, candidate: Candidate, metric: Metric) -> Observation:
+    def _compared(self, candidate: Candidate, metric: Metric, many: Sequence[str]) -> Measured:
+        before, after = (self._observed(one, metric, many) for one in (base(), candidate))
+        return metric.measure(before, after, self.evidence)
+
+    def _observed(self, candidate: Candidate, metric: Metric, many: Sequence[str]) -> Observation:
         """What a network answers to a metric, from the file of an earlier time where there is one."""
-        path = self._path(candidate, metric)
+        path = self._path(candidate, metric, len(many))
         if path is not None and path.exists():
             return load_observation(path)
-        samples = self._samples(candidate, metric) if "samples" in metric.needs else Gallery()
+        samples = self._samples(candidate, metric, many) if "samples" in metric.needs else Gallery()
         backbone, said = self.backbone, self.clip.embed_texts
         if "strengths" in metric.needs:  # it puts the adapter on itself, and the base has none
             subject = Subject(backbone, self.evidence, samples, at=self._at(candidate), said=said)
@@ -204,10 +211,11 @@ class Bench:
 
         return weakened
 
-    def _path(self, candidate: Candidate, metric: Metric) -> Path | None:
+    def _path(self, candidate: Candidate, metric: Metric, many: int) -> Path | None:
         if self.kept is None:
             return None
-        key = digest("observed", self._identity, metric.fingerprint, candidate.key, length=32)
+        more = [many] if many != len(self.many) else []
+        key = digest("observed", self._identity, metric.fingerprint, candidate.key, *more, length=32)
         return self.kept / f"{metric.kind}-{key}.npz"
 
     @cached_property

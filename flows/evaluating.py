@@ -12,15 +12,15 @@ from backbones.adapter_files import hash_of
 from backbones.family import family_of
 from core.errors import MissingBase
 from core.progress import say
+from evaluation.candidate import Candidate, from_file
 from evaluation.candidate import base as untuned
-from evaluation.candidate import from_file
 from evaluation.comparing import zero_of
 from evaluation.metric import Measured, Metric, logged
 from evaluation.metrics.probe import ProbeResult
 from evaluation.report import Dataset, ReportData, Samples, write_report
 from evaluation.verdict import Verdict, judge
 from flows import recipe
-from flows.bench import Bench, Shots
+from flows.bench import Bench
 from flows.evaluation_data import Seen, material_of, pictures_for
 from flows.home import Home
 from flows.job import reader
@@ -108,16 +108,15 @@ def evaluate(asked: Asked, report: Path | None = None) -> Evaluated:
     )
     found = Evaluated(asked, verdict, measured, lacking, seen, report)
     if report is not None:
-        drawn = {"base": bench.shots(untuned()), asked.adapter.stem: bench.shots(candidate)}
-        write_report(report, page_of(found, curve, drawn, bench))
+        write_report(report, page_of(found, curve, candidate, bench))
     return found
 
 
-def page_of(found: Evaluated, curve: Mapping[int, ProbeResult], drawn: Mapping[str, Shots], bench: Bench) -> ReportData:
+def page_of(found: Evaluated, curve: Mapping[int, ProbeResult], candidate: Candidate, bench: Bench) -> ReportData:
     """Everything that the report shows."""
     asked, records = found.asked, found.seen.records
     pictures = bench.real["train"].pixels[:SHOWN]
-    columns = tuple(drawn)
+    drawn = {"base": bench.shown(untuned()), asked.adapter.stem: bench.shown(candidate)}
     sides = [record.split for record in records]
     return ReportData(
         title=asked.adapter.name,
@@ -126,12 +125,10 @@ def page_of(found: Evaluated, curve: Mapping[int, ProbeResult], drawn: Mapping[s
         curve=curve,
         along_steps=False,
         measured={kind: one for kind, one in found.measured.items() if kind != "probe"},
-        samples=Samples(
-            tuple(bench.prompts), columns, tuple(zip(*(shots.shown for shots in drawn.values()), strict=True))
-        )
+        samples=Samples(tuple(bench.prompts), tuple(drawn), tuple(zip(*drawn.values(), strict=True)))
         if bench.prompts
         else None,
-        nearest=nearest_of(bench, found.measured, drawn[asked.adapter.stem]),
+        nearest=nearest_of(bench, found.measured, candidate),
         dataset=Dataset(
             "of its own" if not asked.held_out else f"{asked.data} and {asked.held_out}",
             hash_of(asked.adapter),

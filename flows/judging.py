@@ -35,7 +35,7 @@ def judge(job: Job, store: Store) -> Judgement:
     last = max(job.looked)
     kept = last if folded else best_step(curve) or last
     bench = bench_of(job, store, backbone, material)
-    drawn = {step: bench.shots(candidate_of(job, step)) for step in dict.fromkeys((0, kept, last))}
+    drawn = {step: bench.shown(candidate_of(job, step)) for step in dict.fromkeys((0, kept, last))}
     measured = {step: found_at(job, bench, step) for step in dict.fromkeys((kept, last))}
     if folded:
         measured[kept]["probe"] = folded.curve[kept]  # of its own pictures none is held out
@@ -54,10 +54,10 @@ def judge(job: Job, store: Store) -> Judgement:
     shown = Samples(
         tuple(bench.prompts),
         tuple(f"step {step}" if step else "base" for step in drawn),
-        tuple(zip(*(shots.shown for shots in drawn.values()), strict=True)),
+        tuple(zip(*drawn.values(), strict=True)),
         best=f"step {kept}",
     )
-    nearest = nearest_of(bench, measured[kept], drawn[kept])
+    nearest = nearest_of(bench, measured[kept], candidate_of(job, kept))
     weights = keep_weights(job, kept, verdicts[kept])
     pictures = write_pictures(job, shown, nearest, bench.real["train"].pixels)
     found = Found(curve, verdicts[kept], measured[kept], shown, nearest)

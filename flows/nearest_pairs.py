@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping
 
+from evaluation.candidate import Candidate
 from evaluation.metric import Measured
 from evaluation.metrics.memorisation import MemorisationResult
 from evaluation.report import Nearest
-from flows.bench import Bench, Shots
+from flows.bench import Bench
 
 SHOWN = 12
 """pictures of a kind that a report shows"""
 
 
-def nearest_of(bench: Bench, measured: Mapping[str, Measured], drawn: Shots) -> list[Nearest]:
+def nearest_of(bench: Bench, measured: Mapping[str, Measured], candidate: Candidate) -> list[Nearest]:
     """The samples that come nearest to a training picture, the nearest first."""
-    result, samples = measured.get("memorisation"), drawn.many
+    result = measured.get("memorisation")
     if not isinstance(result, MemorisationResult):
         return []
-    train = bench.real["train"].pixels
+    prompts = bench.prompts_of(len(result.pairs))
+    samples, train = bench.looked_through(candidate, prompts), bench.real["train"].pixels
     return [
-        Nearest(samples.pixels[p.sample], train[p.training], samples.names[p.sample], p.pixel, p.clip, p.copied)
+        Nearest(samples[p.sample], train[p.training], prompts[p.sample], p.pixel, p.clip, p.copied)
         for p in result.pairs[:SHOWN]
     ]

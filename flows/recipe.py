@@ -66,7 +66,11 @@ class Samples(Part):
     prior: tuple[str, ...] = Field(
         default=PRIOR_PROMPTS, description="ordinary prompts, without the trigger: what must not be forgotten"
     )
-    memorisation: int = Field(default=24, ge=0, description="how many samples are compared with the training pictures")
+    memorisation: int = Field(
+        default=24,
+        ge=0,
+        description="how many samples are compared with the training pictures; thrice as many if copies are in doubt",
+    )
     seed: int = 0
     steps: int = Field(default=20, ge=1)
     guidance: float = Field(default=4.0, ge=1)

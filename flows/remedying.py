@@ -103,7 +103,7 @@ def sheet_of(bench: Bench, candidates: Sequence[Candidate]) -> bytes:
     from evaluation.grid import grid
 
     columns = [base(), *candidates]
-    drawn = [bench.shots(one).shown for one in columns]
+    drawn = [bench.shown(one) for one in columns]
     return grid(bench.prompts, [one.name for one in columns], list(zip(*drawn, strict=True)))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from evaluation.findings import Thresholds
+from evaluation.findings import Thresholds, copies_in_doubt
 from evaluation.metric import Figure, Measured
 from evaluation.metrics.probe import Probe, ProbeResult, Side
 from evaluation.verdict import best_step, judge
@@ -67,9 +67,32 @@ def test_copies_are_graver_than_a_gap_and_a_gap_than_drift() -> None:
 
 
 def test_what_may_be_chance_is_not_held_against_a_run() -> None:
-    assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.125, 0.02), drift(0.48)).state == "healthy"
-    assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.3, 0.15, chance=0.06)).state == "healthy"
+    assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.08, 0.02), drift(0.48)).state == "healthy"
+    assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.15, 0.05, chance=0.06)).state == "healthy"
     assert judge({0: NOTHING, 100: result(0.2, 0.05)}, copies(0.3, 0.15)).state == "memorised"
+
+
+def test_more_copies_than_may_be_but_not_surely_leave_it_open() -> None:
+    open_to_doubt = [copies(0.125, 0.02), copies(0.3, 0.15, chance=0.06)]
+    for found in open_to_doubt:
+        verdict = judge({0: NOTHING, 100: result(0.2, 0.05)}, found)
+        assert verdict.state == "not enough evidence" and "may give training pictures back" in verdict.words
+    graver = judge({0: NOTHING, 100: result(-0.2, 0.9)}, copies(0.125, 0.02))
+    assert [finding.state for finding in graver.findings] == ["overfit", "not enough evidence"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "low", "chance", "doubt"),
+    [
+        (0.125, 0.02, 0.03, True),
+        (0.167, 0.05, 0.067, True),  # 2 of 12 with fourteen pictures: below the line of .2, which more may cross
+        (0.083, 0.01, 0.067, False),  # 1 of 12 is what chance gives
+        (0.0, 0.0, 0.03, False),
+        (0.8, 0.5, 0.03, False),  # sure already
+    ],
+)
+def test_more_samples_are_asked_for_where_they_may_decide(rate: float, low: float, chance: float, doubt: bool) -> None:
+    assert copies_in_doubt(copies(rate, low, chance)) == doubt
 
 
 def test_drift_alone_is_said_of_a_run_that_has_learned() -> None:
@@ -87,8 +110,16 @@ def test_a_gap_counts_where_the_estimate_is_beyond_the_line_and_surely_beyond_ha
     """Six pictures with a gap of .45 are no proof of .3, and still not healthy."""
     few = {100: result(0.2, 0.45, spread=0.2, count=6)}
     assert 0.15 < few[100].gap.low < 0.3 and judge(few).state == "overfit"
-    vague = {100: result(0.2, 0.35, spread=0.3, count=6)}
-    assert vague[100].gap.low < 0.15 and judge(vague).state != "overfit"
+    vague = judge({100: result(0.2, 0.35, spread=0.3, count=6)})
+    assert vague.findings[0].figures[1].low < 0.15 and vague.state == "not enough evidence"
+    assert "by heart" in vague.words and "It has learned, too" not in vague.words
+
+
+def test_a_wide_gap_that_is_not_sure_is_no_usual_one() -> None:
+    """It was called healthy, with a gap "as is usual"; truly it was .34."""
+    verdict = judge({100: result(0.25, 0.32, spread=0.2, count=6)})
+    assert verdict.state == "not enough evidence" and verdict.findings[0].figures[1].low > 0
+    assert "usual" not in verdict.words and "It has learned, too" in verdict.words
 
 
 def test_harm_to_both_sides_is_blamed_on_the_learning_rate() -> None:
