@@ -105,7 +105,7 @@ class Clip:
 
 def loaded(name: str, device: str) -> tuple[Any, Callable[[list[str]], torch.Tensor], Callable[..., torch.Tensor]]:
     """Model, tokenizer and preprocessing of any model of open_clip's; `MissingBase` where they cannot be loaded."""
-    offline_and_quiet()
+    offline_and_quiet("transformers")
     import open_clip
 
     model_name, _, path = name.partition(":")

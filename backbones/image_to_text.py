@@ -45,7 +45,7 @@ class ImageToText:
     def open(cls, folder: str) -> ImageToText:
         """From a folder that `save_pretrained` wrote, processor included; nothing is fetched, no code of it is run."""
         place = whole_folder(folder)
-        offline_and_quiet()
+        offline_and_quiet("transformers")
         from transformers import AutoModelForImageTextToText
 
         try:

@@ -40,7 +40,7 @@ class Tokens:
     def _tokenizer(self) -> Any:
         from backbones.quiet import offline_and_quiet
 
-        offline_and_quiet()
+        offline_and_quiet("transformers")
         return self.files.tokenizer("tokenizer")
 
     def count(self, text: str) -> int:

@@ -61,7 +61,9 @@ def event(folder: Path) -> Iterator[Goal]:
         for turn in range(4):
             runs = len(studio.runs(DECIDE))
             studio.add(1 if turn else 4)
+            before = heard(studio)
             studio.look(recipe)
+            until("the event", lambda before=before: heard(studio) != before, 60)  # it is put down a little later
             sent = datetime.fromisoformat(heard(studio))
 
             def running(runs: int = runs) -> str | None:
@@ -71,13 +73,13 @@ def event(folder: Path) -> Iterator[Goal]:
             waits.append((datetime.fromisoformat(until("a run", running, 120)) - sent).total_seconds())
             studio.at_rest(runs, 600)
     told = ", ".join(f"{seconds:.1f}" for seconds in waits)
-    yield Goal("event to running flow, s, of which 3 are to gather events", told, "under 15", max(waits) < 15)
+    yield Goal("event to running flow, s, of which 2 are to gather events", told, "under 15", max(waits) < 15)
 
 
 def heard(studio: Any) -> str:
-    """When the newest change was announced."""
+    """When the newest change was announced; empty where there was none."""
     body = {"filter": {"event": {"name": ["velatura.dataset.changed"]}, "order": "DESC"}, "limit": 1}
-    return str(studio.ask("/events/filter", body)["events"][0]["occurred"])
+    return next((str(event["occurred"]) for event in studio.ask("/events/filter", body)["events"]), "")
 
 
 def thousand(folder: Path) -> Iterator[Goal]:

@@ -39,6 +39,7 @@ def make(root: Path, notebook: Notebook, plans: list[Plan], seconds: float) -> b
     verdict_visible.make(root, list(notebook.runs("field").values()), root / "visible.jsonl")
     verdict_remedies.make(looker, root / "remedies.jsonl")
     verdict_ladder.make(root, root / "ladder.json")
+    verdict_labels.make(root / "mixed.json")
     return True
 
 
@@ -56,6 +57,7 @@ def told(root: Path, notebook: Notebook) -> list[Goal]:
         *verdict_labels.by_chance(runs),
         *verdict_labels.leaks(others),
         *verdict_labels.captions(others),
+        *verdict_labels.mixed(root / "mixed.json"),
         *verdict_ladder.told(root / "ladder.json"),
     ]
 

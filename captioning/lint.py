@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from captioning.belonging import DOUBTED, LEAST, Vectors, mixed_up, ranks
 from captioning.facets import Facet
 from captioning.wording import pieces, plain, runs
 from core.caption import Caption
@@ -51,12 +54,14 @@ class Ruler:
     trigger: str = ""
     colourless: Callable[[Record], bool] = lambda _: False
     """whether a picture has no colour; asked only where its caption names one"""
+    seen: Callable[[Sequence[Record], Sequence[str]], tuple[Vectors, Vectors]] | None = None
+    """CLIP's vectors of pictures and of texts; without, it is not asked whether captions belong to their pictures"""
 
 
 def lint(records: Sequence[Record], captions: Mapping[str, Caption], ruler: Ruler) -> Linted:
     """Everything that was found, those of the set first."""
     said = {record.id: captions.get(record.id, Caption(record.id)).text for record in records}
-    findings = list(everywhere(said, ruler))
+    findings = [*everywhere(said, ruler), *belonging([record for record in records if said[record.id]], said, ruler)]
     for record in records:
         text = said[record.id]
         if not text:
@@ -83,6 +88,23 @@ def everywhere(said: Mapping[str, str], ruler: Ruler) -> Iterable[Finding]:
         if tag != plain(ruler.trigger):
             share = f"{count} of {len(texts)} captions"
             yield Finding("everywhere", f"{tag!r} is in {share}: prune it, or it is learned as part of the trigger")
+
+
+def belonging(records: Sequence[Record], said: Mapping[str, str], ruler: Ruler) -> Iterable[Finding]:
+    """Captions that fit their pictures no better than each other's, or one that fits less well than nearly all."""
+    if ruler.seen is None:
+        return
+    texts = [said[record.id] for record in records]
+    if len(set(texts)) < LEAST:
+        return
+    pictures, captions = ruler.seen(records, texts)
+    if words := mixed_up(pictures, captions, texts):
+        yield Finding("mixed_up", words)
+        return
+    found = ranks(pictures, captions, texts)
+    for at in np.argsort(found, kind="stable")[: int((found < DOUBTED).sum())].tolist():
+        words = f"{1 - found[at]:.0%} of the other captions fit it better, as CLIP sees it: {texts[at]!r}"
+        yield Finding("another's", words, records[at].id, records[at].name)
 
 
 def trigger_missing(text: str, trigger: str) -> Iterable[tuple[str, str]]:

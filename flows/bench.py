@@ -9,9 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from backbones.backbone import Backbone
 from backbones.clip import Clip
+from backbones.embedding import Embedder
 from backbones.encoding import embeddings
+from captioning.belonging import mixed_up
 from core.cache import Array, Cache, remembered
 from core.errors import NotEnoughData
 from core.hashing import digest
@@ -117,6 +121,13 @@ class Bench:
 
     def _draw(self, backbone: Backbone, prompt: str, seed: int) -> Pixels:
         return backbone.sample([prompt], [seed], steps=self.samples.steps, guidance=self.samples.guidance)[0]
+
+    def doubt_of_captions(self) -> str:
+        """A sentence where captions fit their pictures no better than each other's; empty otherwise."""
+        galleries = [gallery for gallery in self.real.values() if len(gallery)]
+        texts = [self.material.texts[name] for gallery in galleries for name in gallery.names]
+        said = Embedder.of(self.clip, self._caches("embeddings")).texts(texts)
+        return mixed_up(np.concatenate([gallery.embeddings for gallery in galleries]), said, texts) if galleries else ""
 
     def shown(self, candidate: Candidate) -> list[Pixels]:
         """Pictures of the shown prompts."""

@@ -1,10 +1,13 @@
 """What `velatura captions lint` holds captions against, and how it tells what it found."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from backbones.embedding import Embedder, Vectors
 from backbones.tokens import Tokens
 from captioning.captioner import Captioner
 from captioning.captioners.clip_tags import ClipTags
@@ -22,21 +25,18 @@ SHOWN = 10
 """pictures named for each kind of finding"""
 
 
-def ruler_of(store: Store, recipe: Path | None, trigger: str, base: str, *, look: bool) -> Ruler:
+def ruler_of(store: Store, recipe: Path | None, trigger: str, base: str, clip: str, *, look: bool) -> Ruler:
     """What to hold the captions against; what is not said is taken from the recipe."""
     words = "default"
     if recipe is not None:
         read = read_recipe(recipe)
-        base = base or read.base
+        base, clip = base or read.base, clip or read.samples.clip
         parts = all_parts(read.captioner)
         trigger = trigger or next((said for part in parts if (said := getattr(part, "trigger", ""))), "")
         words = next((part.vocabulary for part in parts if isinstance(part, ClipTags)), words)
     tokens = Tokens.of(base or "pocket")
-    colourless = ColourTest(reader(store)) if look else None
-    facets = vocabulary(words)
-    if colourless is None:
-        return Ruler(tokens.cut, tokens.count, facets, trigger)
-    return Ruler(tokens.cut, tokens.count, facets, trigger, colourless)
+    ruler = Ruler(tokens.cut, tokens.count, vocabulary(words), trigger)
+    return replace(ruler, colourless=ColourTest(reader(store)), seen=Sight(store, clip or "pocket")) if look else ruler
 
 
 def all_parts(captioner: Captioner) -> list[Captioner]:
@@ -57,6 +57,17 @@ class ColourTest:
         pixels = self.read(record)[::4, ::4].astype(np.int16)
         apart = pixels.max(-1) - pixels.min(-1)
         return float(np.quantile(apart, 0.995)) <= COLOURLESS * 255
+
+
+class Sight:
+    """Where a CLIP sees pictures and captions; what it has seen before is remembered in the store."""
+
+    def __init__(self, store: Store, clip: str) -> None:
+        self.embedder, self.read = Embedder.named(clip, store.cache("embeddings")), reader(store)
+
+    def __call__(self, records: Sequence[Record], texts: Sequence[str]) -> tuple[Vectors, Vectors]:
+        """(n, d) unit vectors of either."""
+        return self.embedder.pictures(records, self.read), self.embedder.texts(texts)
 
 
 def examined(store: Store, ruler: Ruler) -> Linted:

@@ -61,8 +61,8 @@ def judge(job: Job, store: Store) -> Judgement:
     weights = keep_weights(job, kept, verdicts[kept])
     pictures = write_pictures(job, shown, nearest, bench.real["train"].pixels)
     found = Found(curve, verdicts[kept], measured[kept], shown, nearest)
-    dataset = dataset_of(job, store, material)
-    dataset = replace(dataset, notes=(folded.words,)) if folded else dataset
+    notes = (folded.words if folded else "", bench.doubt_of_captions())
+    dataset = replace(dataset_of(job, store, material), notes=tuple(filter(None, notes)))
     write_report(job.folder / "report.html", report_data(job, dataset, found, kept, last))
     return Judgement(
         state=verdicts[kept].state,

@@ -89,7 +89,7 @@ def environment(home: Home, ports: Ports) -> dict[str, str]:
         "PREFECT_API_URL": f"{ports.dashboard}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT),
-        "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "3"),
+        "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2"),
         "MLFLOW_TRACKING_URI": ports.tracking,
         "VELATURA_HOME": str(ROOT),
         "VELATURA_DATA": str(home.root),

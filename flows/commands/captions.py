@@ -37,12 +37,16 @@ def lint(
     recipe: Annotated[Path | None, typer.Option(help="Take trigger, base and vocabulary from this recipe.")] = None,
     trigger: Annotated[str, typer.Option(help="The word that every caption has to say.")] = "",
     base: Annotated[str, typer.Option(help="The base that reads the captions: `pocket` or its folder.")] = "",
-    look: Annotated[bool, typer.Option(help="Look whether pictures with colour words have colour.")] = True,
+    clip: Annotated[str, typer.Option(help="The CLIP that looks whether captions belong to their pictures.")] = "",
+    look: Annotated[
+        bool,
+        typer.Option(help="Look at the pictures: are captions about them, have those with colour words colour?"),
+    ] = True,
     dataset: DatasetName = "",
     home: HomeFolder = "",
     as_json: Json = False,
 ) -> None:
-    """Find what may be wrong: no trigger, tags that are everywhere, contradictions, tails that are never read."""
+    """Find what may be wrong: captions of other pictures, no trigger, tags everywhere, contradictions, tails."""
     from flows.captions_lint import examined, in_words, ruler_of
     from flows.recipe import read_recipe
 
@@ -50,7 +54,7 @@ def lint(
         read = read_recipe(recipe)
         dataset = read.dataset or read.name
     store = open_dataset(dataset, home)
-    found = examined(store, ruler_of(store, recipe, trigger, base, look=look))
+    found = examined(store, ruler_of(store, recipe, trigger, base, clip, look=look))
     if as_json:
         print(json.dumps(in_words(found, as_json=True), indent=1, ensure_ascii=False))
     else:

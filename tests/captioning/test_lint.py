@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,19 @@ def test_colour_words_on_a_picture_without_colour_are_found() -> None:
     grey = replace(RULER, colourless=lambda record: True)
     assert found("om style, a red apple", ruler=grey) == [("colourless", "it says red, but the picture has no colour")]
     assert found("om style, a black and white apple", ruler=grey) == []
+
+
+def test_a_caption_that_fits_its_picture_worse_than_nearly_all_others_is_shown() -> None:
+    records = [a_record(number) for number in range(40)]
+    own = np.eye(40, dtype=np.float32) + 0.02 * np.random.default_rng(0).random((40, 40), np.float32)
+    swapped = own[[1, 0, *range(2, 40)]].copy()  # the first two have each other's
+    swapped[0] -= 0.1 * own[0]  # and one of them is as far from its picture as can be
+    captions = {r.id: Caption(r.id, automatic=f"om style, thing {at}") for at, r in enumerate(records)}
+    seen = replace(RULER, seen=lambda asked, texts: (own, swapped))
+    told = [one for one in lint(records, captions, seen).findings if one.code == "another's"]
+    assert told[0].record == records[0].id and len(told) <= 2 and "'om style, thing 0'" in told[0].words
+    mixed = replace(RULER, seen=lambda asked, texts: (own, np.roll(own, 1, axis=0)))
+    assert [one.code for one in lint(records, captions, mixed).findings if one.code != "everywhere"] == ["mixed_up"]
 
 
 def test_the_tail_that_the_base_never_reads_is_shown() -> None:

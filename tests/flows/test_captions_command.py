@@ -8,10 +8,13 @@ from typer.testing import CliRunner, Result
 
 from core.caption import Caption
 from core.errors import SourceError, StoreError
+from flows import stages
 from flows.command_line import app
+from scripts.demo import PICTURES, drawing
 from store.image import Image
 from store.store import Store
 from tests.captioning.things import a_record
+from tests.flows.pictures import short_recipe
 
 RECORDS = [a_record(number) for number in range(1, 7)]
 
@@ -107,3 +110,29 @@ def test_lint_takes_trigger_and_base_from_a_recipe(store: Store) -> None:
         "captioner: {kind: first_of, of: [sidecar, {kind: template, trigger: zz}]}\n"
     )
     assert "the trigger 'zz' is missing" in typed("lint", "--recipe", "mine.yaml", "--no-look").output
+
+
+def test_lint_sees_captions_that_were_mixed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file beside the text of another: nothing that is learned would tell, with so few pictures."""
+    pictures, names = tmp_path / "pictures", list(PICTURES)[:20]
+    pictures.mkdir()
+    for name in names:
+        (pictures / f"{name}.png").write_bytes(drawing(PICTURES[name]))
+        (pictures / f"{name}.txt").write_text(f"an emoji of {name.replace('-', ' ')}")
+    recipe = short_recipe(tmp_path, "pocket", captioner={"kind": "sidecar"}, filters=[])
+    store = stages.open_store(recipe)
+    with store.writer():
+        stages.read_pictures(recipe, store)
+        stages.choose_pictures(recipe, store)
+        stages.write_captions(recipe, store)
+    monkeypatch.setenv("VELATURA_DATA", recipe.home)
+
+    def codes() -> set[str]:
+        return {one["code"] for one in json.loads(typed("lint", "--dataset", "six", "--json").output)["findings"]}
+
+    assert not codes() & {"mixed_up", "another's"}
+    captions = store.captions()
+    kept = [captions[record.id].text for record in store.records()]
+    for record, text in zip(store.records(), kept[1:] + kept[:1], strict=True):
+        store.edit_caption(record.id, text)
+    assert "mixed_up" in codes()
