@@ -14,9 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
+
 from benchmarks.goal import Goal
 from benchmarks.studio import DECIDE, Studio, opened, until
 from flows.spool import read
+from training.checkpoint import steps_in
 
 
 def one_file(studio: Studio, name: str = "demo", steps: int = 20) -> Iterator[Goal]:
@@ -112,6 +115,24 @@ def mlflow_down(studio: Studio, seconds: float = 300) -> Iterator[Goal]:
     yield goal("  its model's run", studio.trainings(name)[0].info.status, "FINISHED")
 
 
+def ended(studio: Studio, limit: float = 10) -> Iterator[Goal]:
+    """SIGTERM to `velatura up` in the middle of a training."""
+    assert studio.up is not None
+    name = f"ended-{studio.count}"
+    begun(studio, studio.recipe(name, steps_for(studio, 120)))
+    family = psutil.Process(studio.up.pid).children(recursive=True)
+    began = time.monotonic()
+    studio.up.terminate()
+    studio.up.wait(120)
+    seconds = time.monotonic() - began
+    yield Goal("`velatura up` ended while it trains, s", f"{seconds:.1f}", f"under {limit:.0f}", seconds < limit)
+    left = [one.pid for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    yield goal(f"  of {len(family)} processes still there", len(left), 0)
+    step = max((f.step for f in read(studio.spools(name)[-1]) if f.key == "train/loss"), default=0)
+    kept = steps_in(studio.spools(name)[-1].parent / "training" / "checkpoints")
+    yield goal(f"  a checkpoint of step {step}, the last that was told", bool(kept) and kept[0] >= step, True)
+
+
 SCENARIOS: dict[str, Callable[[Studio], Iterator[Goal]]] = {
     "one-file": one_file,
     "enough": enough,
@@ -119,6 +140,7 @@ SCENARIOS: dict[str, Callable[[Studio], Iterator[Goal]]] = {
     "server-down": server_down,
     "worker-killed": worker_killed,
     "mlflow-down": mlflow_down,
+    "ended": ended,  # the last: nothing runs after it
 }
 
 

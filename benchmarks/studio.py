@@ -42,6 +42,8 @@ class Studio:
         self.pictures, self.env, self.home = folder / "pictures", env, Home(Path(env["VELATURA_DATA"]))
         self.count = len(list(self.pictures.glob("shape-*.png")))
         self.deployments: dict[str, str] = {}
+        self.up: subprocess.Popen[bytes] | None = None
+        """`velatura up`, where it was started for this studio"""
         self.mlflow = MlflowClient(env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.home.root / 'mlflow.db'}")
 
     def add(self, number: int) -> None:
@@ -204,6 +206,7 @@ def opened(folder: Path) -> Iterator[Studio]:
     said = folder / "up.log"
     with said.open("wb") as log:
         process = subprocess.Popen(command, env=outside, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+    studio.up = process
     try:
         until("velatura up", lambda: "Ctrl-C stops" in said.read_text() or process.poll() is not None, 600)
         if process.poll() is not None:

@@ -14,7 +14,9 @@ import numpy as np
 
 from benchmarks.verdict_plans import Plan
 from evaluation.case import Case, chosen
+from evaluation.intervals import wilson
 from evaluation.metric import Figure, Measured
+from evaluation.metrics.memorisation import Memorisation, bound_of
 from evaluation.metrics.probe import Probe, ProbeResult, Side
 
 Triple = tuple[str, float, float, float]
@@ -64,8 +66,19 @@ class Look:
 
     def measured(self, kind: str) -> Measured | None:
         """The figures of ``memorisation``, ``drift`` or another metric; None where it was not made."""
+        if kind == "memorisation" and self.near:
+            return self._copies()
         triples = {"memorisation": self.memorisation, "drift": self.drift}.get(kind, self.more.get(kind, ()))
         return Measured(tuple(Figure(*triple) for triple in triples)) if triples else None
+
+    def _copies(self) -> Measured:
+        """As the metric would find now, from the distances."""
+        metric, samples = Memorisation(), np.array(self.near["samples"])
+        bound, chance = bound_of(np.array(self.near["real"]), metric.percentile / 100, metric.line)
+        count = int((samples < bound).sum())
+        rate = Figure("copy_rate", count / len(samples), *wilson(count, len(samples)))
+        others = [Figure(*triple) for triple in self.memorisation if triple[0] not in ("copy_rate", "copy_chance")]
+        return Measured((rate, Figure("copy_chance", chance), *others))
 
     def raw(self, *timesteps: int) -> float:
         """Mean raw loss of the held-out pictures at some of the probe's timesteps."""

@@ -18,7 +18,8 @@ from evaluation.metric import Figure
 from evaluation.verdict import Verdict, judge
 
 WIDE, FALLEN, COPIES, FORGOTTEN = 0.3, 0.05, 0.1, math.log(2)
-PERCENTILE = 1.0
+COPY = 0.7
+"""pixel distance below which three readers called nearly everything a copy"""
 OF = {"overfit": "gap", "memorised": "copy_rate"}
 """the figure of each question that the verdict can be in doubt about"""
 
@@ -58,9 +59,8 @@ def copies(look: Look) -> Figure | None:
     """The true copy rate."""
     if "drawn" not in look.near:
         return None
-    line = float(np.quantile(look.near["unseen"], PERCENTILE / 100))
     drawn = np.array(look.near["drawn"])
-    count = int((drawn < line).sum())
+    count = int((drawn < COPY).sum())
     return Figure("copies", count / len(drawn), *wilson(count, len(drawn)))
 
 

@@ -52,9 +52,9 @@ Cut = tuple[float, float, float, float]
 """shares cut off: left, right, top, bottom"""
 
 
-def mark_of(record: Record, split: Split) -> str:
-    """What a record is marked with once it was compared with all others and they were grouped."""
-    return digest("crops", VERSION, record.pixels_key, split.key)
+def mark_of(record: Record, split: str) -> str:
+    """What a record is marked with once it was compared with all others and they were grouped, under a split's key."""
+    return digest("crops", VERSION, record.pixels_key, split)
 
 
 def crops(records: Sequence[Record], split: Split, read: Read, cache: Cache) -> Pairs:
@@ -62,7 +62,8 @@ def crops(records: Sequence[Record], split: Split, read: Read, cache: Cache) -> 
 
     Two that both bear their mark have been compared before, and are not again: groups are remembered.
     """
-    new = np.array([record.drawn.get(MARK) != mark_of(record, split) for record in records], bool)
+    key = split.key
+    new = np.array([record.drawn.get(MARK) != mark_of(record, key) for record in records], bool)
     hashed = np.array([at for at, record in enumerate(records) if record.phash], np.int64)
     fresh = hashed[new[hashed]]
     if not len(fresh) or len(hashed) < 2:

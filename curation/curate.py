@@ -79,12 +79,13 @@ def curate(
     if split.crops and not looked:
         many = f"{len(decoded):,} pictures are more than split.crops, {split.crops:,}"
         notes.append(f"what is cut out of others was not looked for: {many}")
+    key = split.key
     placed = {
         record.id: replace(
             record,
             group=place.group,
             split=place.split,
-            drawn={**record.drawn, "split": split.key} | ({MARK: mark_of(record, split)} if looked else {}),
+            drawn={**record.drawn, "split": key} | ({MARK: mark_of(record, key)} if looked else {}),
         )
         for record, place in zip(decoded, places, strict=True)
     }

@@ -82,9 +82,10 @@ def assign(records: Sequence[Record], pairs: Pairs, split: Split) -> tuple[list[
     group that alone has more pictures than the share goes to training, and so does one with a kept picture of
     regularisation, or one that is read back as derived; such pictures do not count for shares.
     """
-    groups = grouped(records, pairs, split)
+    key = split.key  # written out once: it is asked of every record
+    groups = grouped(records, pairs, key)
     fixed = {name for name, members in groups.items() if any(_fixes(records[at]) for at in members)}
-    sides = {name: remembered_side(records, members, split) for name, members in groups.items()}
+    sides = {name: remembered_side(records, members, key) for name, members in groups.items()}
     known: dict[str, Side] = {name: side for name, side in sides.items() if side and name not in fixed}
     kept = {name: sum(_counts(records[at]) for at in members) for name, members in groups.items()}
     wanted = {name for name in groups if kept[name] and name not in fixed}
@@ -95,9 +96,9 @@ def assign(records: Sequence[Record], pairs: Pairs, split: Split) -> tuple[list[
         new: Side = "held_out" if name in held else "train" if name in wanted or name in fixed else ""
         side = known.get(name, new)
         for at in members:
-            before = remembered(records[at], split)
+            before = remembered(records[at], key)
             if before and before.split != side and _counts(records[at]):
-                moved.append(words_of_move(records, at, members, split))
+                moved.append(words_of_move(records, at, members, key))
             places[at] = Assigned(name, side)
     return [place for place in places if place is not None], moved
 
@@ -112,17 +113,17 @@ def _fixes(record: Record) -> bool:
     return record.verdict == "kept" and never_held_out(record.tags)
 
 
-def remembered(record: Record, split: Split) -> Assigned | None:
-    """The place that a record was given before, under the same split."""
-    if not record.group or not record.split or record.drawn.get("split") != split.key:
+def remembered(record: Record, key: str) -> Assigned | None:
+    """The place that a record was given before, under the split of this key."""
+    if not record.group or not record.split or record.drawn.get("split") != key:
         return None
     return Assigned(record.group, record.split)
 
 
-def grouped(records: Sequence[Record], pairs: Pairs, split: Split) -> dict[str, list[int]]:
+def grouped(records: Sequence[Record], pairs: Pairs, key: str) -> dict[str, list[int]]:
     """Group -> positions: joined by near-duplicates, by what they were made from, and by what joined them before."""
     first: dict[str, int] = {}
-    places = [(at, place) for at, record in enumerate(records) if (place := remembered(record, split))]
+    places = [(at, place) for at, record in enumerate(records) if (place := remembered(record, key))]
     again = [(first.setdefault(place.group, at), at) for at, place in places]
     first_of = {record.sha256: at for at, record in enumerate(records)}
     origins = ((at, root_of(record.tags) or file_of(record.tags)) for at, record in enumerate(records))
@@ -130,20 +131,20 @@ def grouped(records: Sequence[Record], pairs: Pairs, split: Split) -> dict[str, 
     members: dict[int, list[int]] = {}
     for at, root in enumerate(components(len(records), [*pairs.tolist(), *again, *roots])):
         members.setdefault(root, []).append(at)
-    return {group_name(records, positions, split): positions for positions in members.values()}
+    return {group_name(records, positions, key): positions for positions in members.values()}
 
 
-def group_name(records: Sequence[Record], members: Sequence[int], split: Split) -> str:
+def group_name(records: Sequence[Record], members: Sequence[int], key: str) -> str:
     """The name the group has already; that of its training part where several were joined; or a new one."""
-    places = [place for at in members if (place := remembered(records[at], split))]
+    places = [place for at in members if (place := remembered(records[at], key))]
     if places:
         return min(places, key=lambda place: (place.split != "train", place.group)).group
     return digest("group", min(records[at].sha256 for at in members))
 
 
-def remembered_side(records: Sequence[Record], members: Sequence[int], split: Split) -> Side:
+def remembered_side(records: Sequence[Record], members: Sequence[int], key: str) -> Side:
     """The side the group is on already (training, if any of it is); empty for a new one."""
-    sides = {place.split for at in members if (place := remembered(records[at], split))}
+    sides = {place.split for at in members if (place := remembered(records[at], key))}
     return "train" if "train" in sides else "held_out" if sides else ""
 
 
@@ -166,12 +167,12 @@ def held_out(
     return {name for _, name in by_hash[:count]}
 
 
-def words_of_move(records: Sequence[Record], at: int, members: Sequence[int], split: Split) -> str:
+def words_of_move(records: Sequence[Record], at: int, members: Sequence[int], key: str) -> str:
     """Why a picture is no longer held out."""
     partner = next(
         records[other].name
         for other in members
-        if _fixes(records[other]) or ((place := remembered(records[other], split)) and place.split == "train")
+        if _fixes(records[other]) or ((place := remembered(records[other], key)) and place.split == "train")
     )
     return (
         f"{records[at].name} was held out and is now trained on: pictures were added that make it and {partner}, which "

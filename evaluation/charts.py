@@ -104,11 +104,15 @@ def vertical_limits(lines: Sequence[Line]) -> tuple[float, float]:
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:
-    """Round numbers within a range, about as many as asked for."""
+    """Round numbers within a range, about as many as asked for, and one at least."""
     rough = (high - low) / max(1, about)
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    steps = [power * times for times in (0.5, 1, 2, 5, 10)]
+    wanted = next(at for at, step in enumerate(steps) if step >= rough * 0.999)
+    for step in reversed(steps[: wanted + 1]):  # a wide step may pass over a range that lies between two of its ticks
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if first <= last:
+            break
     return [round(at * step, 10) + 0.0 for at in range(first, last + 1)]
 
 

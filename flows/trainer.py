@@ -19,6 +19,7 @@ from PIL import Image
 from backbones.backbone import Backbone
 from core.errors import TrainingFailed, VelaturaError
 from core.files import replacing, write_text
+from core.leaving import leave_quickly
 from core.seeding import seed_of
 from evaluation.metric import Metric, Subject, load_observation, logged, save_observation
 from evaluation.patience import given_up
@@ -161,6 +162,7 @@ def end_with_parent() -> None:
 
 
 if __name__ == "__main__":
+    leave_quickly()
     end_with_parent()
     try:
         if len(sys.argv) == 2:

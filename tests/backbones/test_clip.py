@@ -1,5 +1,7 @@
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +67,9 @@ def test_texts_are_embedded_as_open_clip_does_it_whatever_their_length() -> None
     texts = ["x", "a red apple", "an emoji on a blue background with rather many words behind it", ""]
     whole = clip.model.encode_text(clip.tokenize(texts), normalize=True).detach().numpy()
     np.testing.assert_allclose(clip.embed_texts(texts), whole, atol=1e-6)
+
+
+def test_opening_one_does_not_import_what_only_a_base_needs() -> None:
+    """Diffusers takes seconds, with torch's compiler behind it."""
+    asked = "import sys; from backbones.clip import Clip; Clip.open('pocket'); sys.exit('diffusers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], cwd=Path(__file__).parents[2], timeout=300).returncode == 0

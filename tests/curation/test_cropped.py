@@ -43,7 +43,7 @@ def folder_in(place: Path) -> Path:
 def found(pictures: dict[str, Pixels], new: set[str] | None = None) -> set[tuple[str, str]]:
     names = list(pictures)
     records = [
-        record if new is None or record.name in new else replace(record, drawn={MARK: mark_of(record, Split())})
+        record if new is None or record.name in new else replace(record, drawn={MARK: mark_of(record, Split().key)})
         for record in records_of(pictures)
     ]
     pairs = crops(records, Split(), lambda record: pictures[record.name], Memory())

@@ -51,7 +51,7 @@ def test_a_run_is_told_to_both_servers_and_its_model_is_registered(servers: dict
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout[done.stdout.index("{") :])["model"]["version"] == "1", done.stdout
+    assert json.loads(done.stdout[done.stdout.index("{") :])["version"] == "1", done.stdout
     body = json.dumps({"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}).encode()
     asked = urllib.request.Request(
         servers["PREFECT_API_URL"] + "/flow_runs/filter", body, {"Content-Type": "application/json"}
