@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from core.errors import VelaturaError
-from core.leaving import leave_quickly
 from flows import mlflow_pages
 from flows.commands.captions import captions
 from flows.commands.clean import clean
@@ -180,7 +179,6 @@ app.command("import")(import_config)
 
 def main() -> Any:
     """Run the command line; a `VelaturaError` is told in words and ends with status 2."""
-    leave_quickly()
     try:
         return app()
     except VelaturaError as error:
