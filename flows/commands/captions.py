@@ -48,13 +48,15 @@ def lint(
 ) -> None:
     """Find what may be wrong: captions of other pictures, no trigger, tags everywhere, contradictions, tails."""
     from flows.captions_lint import examined, in_words, ruler_of
+    from flows.console import live_progress
     from flows.recipe import read_recipe
 
     if recipe is not None and not dataset:
         read = read_recipe(recipe)
         dataset = read.dataset or read.name
     store = open_dataset(dataset, home)
-    found = examined(store, ruler_of(store, recipe, trigger, base, clip, look=look))
+    with live_progress(quiet=as_json):
+        found = examined(store, ruler_of(store, recipe, trigger, base, clip, look=look))
     if as_json:
         print(json.dumps(in_words(found, as_json=True), indent=1, ensure_ascii=False))
     else:
