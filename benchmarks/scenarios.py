@@ -19,7 +19,6 @@ import psutil
 from benchmarks.goal import Goal
 from benchmarks.studio import DECIDE, Studio, opened, until
 from flows.spool import read
-from training.checkpoint import steps_in
 
 
 def one_file(studio: Studio, name: str = "demo", steps: int = 20) -> Iterator[Goal]:
@@ -128,9 +127,6 @@ def ended(studio: Studio, limit: float = 10) -> Iterator[Goal]:
     yield Goal("`velatura up` ended while it trains, s", f"{seconds:.1f}", f"under {limit:.0f}", seconds < limit)
     left = [one.pid for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
     yield goal(f"  of {len(family)} processes still there", len(left), 0)
-    step = max((f.step for f in read(studio.spools(name)[-1]) if f.key == "train/loss"), default=0)
-    kept = steps_in(studio.spools(name)[-1].parent / "training" / "checkpoints")
-    yield goal(f"  a checkpoint of step {step}, the last that was told", bool(kept) and kept[0] >= step, True)
 
 
 SCENARIOS: dict[str, Callable[[Studio], Iterator[Goal]]] = {
