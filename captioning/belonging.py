@@ -19,7 +19,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Vectors = NDArray[np.float32]
+from backbones.embedding import Vectors
+
 LEAST = 16
 """different captions; of 12 the packaged CLIP doubts a sixth of the sets that are right"""
 MOST, BLOCK = 2000, 4096

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from captioning.belonging import DOUBTED, LEAST, Vectors, mixed_up, ranks
+from backbones.embedding import Vectors
+from captioning.belonging import DOUBTED, LEAST, mixed_up, ranks
 from captioning.facets import Facet
 from captioning.wording import pieces, plain, runs
 from core.caption import Caption

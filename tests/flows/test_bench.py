@@ -1,6 +1,7 @@
 """How networks are looked at, on the pocket base."""
 
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,17 +15,16 @@ from flows.bench import MORE, Bench
 from flows.judging import bench_of
 from flows.material import gather
 from flows.nearest_pairs import nearest_of
+from scripts.demo import PICTURES, drawing
 from tests.flows.pictures import SMALL, short_recipe, six_pictures
 
 SAMPLES = 12
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    folder = tmp_path_factory.mktemp("bench")
-    six_pictures(folder / "pictures")
+def bench_in(folder: Path, **changes: object) -> Bench:
+    """Of the pictures in ``folder``."""
     samples = SMALL["samples"] | {"memorisation": SAMPLES}  # type: ignore[operator]
-    recipe = short_recipe(folder, "pocket", samples=samples)
+    recipe = short_recipe(folder, "pocket", samples=samples, filters=[], **changes)
     store = stages.open_store(recipe)
     with store.writer():
         stages.read_pictures(recipe, store)
@@ -33,6 +33,24 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
         job = stages.prepare_job(recipe, store.snapshot())
     backbone = recipe.family.load(device="cpu")
     return bench_of(job, store, backbone, gather(job, store, backbone))
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    folder = tmp_path_factory.mktemp("bench")
+    six_pictures(folder / "pictures")
+    return bench_in(folder)
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_a_report_is_told_of_captions_that_were_mixed_up(tmp_path: Path, shift: int) -> None:
+    names = list(PICTURES)[:20]
+    (tmp_path / "pictures").mkdir()
+    for name, said in zip(names, names[shift:] + names[:shift], strict=True):
+        (tmp_path / "pictures" / f"{name}.png").write_bytes(drawing(PICTURES[name]))
+        (tmp_path / "pictures" / f"{name}.txt").write_text(f"an emoji of {said.replace('-', ' ')}")
+    doubt = bench_in(tmp_path, captioner={"kind": "sidecar"}).doubt_of_captions()
+    assert bool(doubt) == bool(shift)
 
 
 def copier(bench: Bench, copies: int) -> tuple[Candidate, list[int]]:
