@@ -5,6 +5,7 @@ encoder, LoHa and full training; two styles, and prior preservation in half of t
 twelve that go on three times as long. Beside it are runs of several seeds made for one question (`for_one_question`).
 """
 
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -129,13 +130,14 @@ def newest() -> list[Plan]:
 
 
 def for_one_question() -> list[Plan]:
-    """Runs of two or three seeds, probed at their end only, with nothing drawn.
+    """Runs of two or more seeds, probed at their end only, with nothing drawn.
 
     - ``drift``: with and without prior preservation, else alike.
     - ``parts``: the text encoder is to blame (it learns fast, the network hardly), or the network (the other way).
     - ``labels``: files with another picture's name (``shuffled``); and every picture twice, cut a little closer, so
       that twins stand on both sides of the split if near-duplicates are not looked for (``leaked``), and on one side
       if they are (``twins``).
+    - ``strength``: the right rate for three times as long, for what a lower strength and merging do to a gap.
     """
     end = (f"train.probe_every={STEPS}", "samples.memorisation=0")
     which = "metrics=[{kind: probe, share: 1.0, most: 12}, prior_drift, which_part]"
@@ -153,6 +155,11 @@ def for_one_question() -> list[Plan]:
     twice = partial(Plan, "openmoji", 8, 0, "lora", "high")
     plans.append(twice(purpose="labels-twins", changes=end))
     plans.append(twice(purpose="labels-leaked", changes=(*end, *blind)))
+    long = (f"train.steps={3 * STEPS}", f"train.probe_every={3 * STEPS}", f"train.checkpoint_every={3 * STEPS}")
+    styles: tuple[Style, ...] = ("openmoji", "poster")
+    for at, (style, size, number) in enumerate(itertools.product(styles, (8, 20), range(SETS))):
+        given_long = (*long, "samples.memorisation=0")
+        plans.append(Plan(style, size, number, "lora", "right", seed=at, purpose="strength", changes=given_long))
     return plans
 
 
@@ -208,7 +215,7 @@ def common(root: Path, dataset: str, pictures: Path, held_out: float) -> Sequenc
         "train.log_every=4",
         "train.schedule.warmup=4",
         "samples.previews=0",
-        "samples.memorisation=12",
+        "samples.memorisation=24",
         f"samples.steps={steps}",
         f"samples.guidance={guidance}",
         "metrics=[{kind: probe, share: 1.0, most: 12}, prior_drift, memorisation]",

@@ -1,7 +1,8 @@
-"""Do a lower strength and merging with the base close the gap? Asked of the field's LoRAs that have one.
+"""Do a lower strength and merging with the base close the gap? Asked of runs made for it, and of the field's.
 
-For each run's last checkpoint and each treatment, the true gap and the true learning: nothing is trained again. A line
-of JSON for each goes into `remedies.jsonl`.
+Those made for it are LoRAs at the right rate that went on three times as long; the field's that have a gap were
+trained at four times that rate and are told beside. For each run's last checkpoint and each treatment, the true gap and
+the true learning: nothing is trained again. A line of JSON for each goes into `remedies.jsonl`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.goal import Goal
-from benchmarks.verdict_plans import Plan, field, recipe_of
+from benchmarks.verdict_plans import Plan, field, for_one_question, recipe_of
 from core.files import write_text
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 STRENGTHS = (0.8, 0.6, 0.4)
 AS_IT_IS = "as it is"
+MADE_FOR_IT = "strength"
 IDLE = ("down blocks", "mid block")
 """what merging there does is told and not asked for: what a LoRA learns by heart sits in the up blocks of this base"""
 
@@ -39,9 +41,10 @@ class Treated:
 
 
 def plans() -> list[Plan]:
-    """LoRAs that were trained for long at the high rate, and one with prior preservation that was not."""
+    """Those made for it; and LoRAs trained for long at the high rate, and one with prior preservation that was not."""
+    made = [plan for plan in for_one_question() if plan.purpose == MADE_FOR_IT]
     loras = [plan for plan in field() if plan.level == "high" and plan.adapter == "lora" and plan.size < 60]
-    return [plan for plan in loras if plan.changes or plan.prior]
+    return [*made, *(plan for plan in loras if plan.changes or plan.prior)]
 
 
 def treated(looker: Looker, plan: Plan) -> list[Treated]:
@@ -90,15 +93,24 @@ def known(path: Path) -> list[Treated]:
 
 def told(found: Sequence[Treated]) -> list[Goal]:
     """By which share of itself each treatment changes the gap, run by run: the gaps themselves differ fourfold."""
+    made = [one for one in found if one.run.startswith(f"{MADE_FOR_IT}-")]
+    others = [one for one in found if one not in made]
+    return [*compared(made, "the right rate, for long", asked=True), *compared(others, "the high rate", asked=False)]
+
+
+def compared(found: Sequence[Treated], name: str, *, asked: bool) -> list[Goal]:
+    """Each treatment of some runs."""
     goals = []
     before = {one.run: one for one in found if one.treatment == AS_IT_IS}
+    if before:
+        gaps = [one.gap for one in before.values()]
+        goals.append(Goal(f"{name}: gaps of {len(gaps)} runs as they are", f"{min(gaps):.2f} to {max(gaps):.2f}"))
     for treatment in dict.fromkeys(one.treatment for one in found if one.treatment != AS_IT_IS):
         own = [one for one in found if one.treatment == treatment]
         gap = student([one.gap / before[one.run].gap - 1 for one in own])
         learning = student([one.learning - before[one.run].learning for one in own])
-        idle = any(part in treatment for part in IDLE)
-        name = f"{treatment}: the gap changes by this share of it ({len(own)} runs)"
-        goals.append(Goal(name, words(gap), "" if idle else "below 0", idle or gap[2] < 0))
+        goal = "below 0" if asked and not any(part in treatment for part in IDLE) else ""
+        goals.append(Goal(f"{treatment}: the gap changes by this share of it", words(gap), goal, gap[2] < 0))
         goals.append(Goal("    change of learning", words(learning)))
     return goals
 
