@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import verdict_labels, verdict_ladder, verdict_remedies, verdict_visible
+from benchmarks import verdict_copies, verdict_labels, verdict_ladder, verdict_remedies, verdict_visible
 from benchmarks.goal import Goal
 from benchmarks.verdict_notes import Notebook
 from benchmarks.verdict_plans import Plan, field, for_one_question
@@ -40,6 +40,7 @@ def make(root: Path, notebook: Notebook, plans: list[Plan], seconds: float) -> b
     verdict_remedies.make(looker, root / "remedies.jsonl")
     verdict_ladder.make(root, root / "ladder.json")
     verdict_labels.make(root / "mixed.json")
+    verdict_copies.make(root / "copies.json")
     return True
 
 
@@ -50,6 +51,7 @@ def told(root: Path, notebook: Notebook) -> list[Goal]:
     return [
         *choosing(runs),
         *rightness(runs),
+        *verdict_copies.told(root / "copies.json"),
         *verdict_visible.told(verdict_visible.known(root / "visible.jsonl")),
         *preservation(drift),
         *verdict_remedies.told(verdict_remedies.known(root / "remedies.jsonl")),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.verdict_plans import Plan
 from evaluation.case import Case, chosen
@@ -73,18 +74,23 @@ class Look:
 
     def _copies(self) -> Measured:
         """As the metric would find now, from the distances."""
-        metric, samples = Memorisation(), np.array(self.near["samples"])
-        bound, chance = bound_of(np.array(self.near["real"]), metric.percentile / 100, metric.line)
-        count = int((samples < bound).sum())
-        rate = Figure("copy_rate", count / len(samples), *wilson(count, len(samples)))
+        found = copies_of(np.array(self.near["samples"]), np.array(self.near["real"]))
         others = [Figure(*triple) for triple in self.memorisation if triple[0] not in ("copy_rate", "copy_chance")]
-        return Measured((rate, Figure("copy_chance", chance), *others))
+        return Measured((*found, *others))
 
     def raw(self, *timesteps: int) -> float:
         """Mean raw loss of the held-out pictures at some of the probe's timesteps."""
         places = [Probe().timesteps.index(timestep) for timestep in timesteps]
         own = [row for row, (_, _, side) in zip(self.tuned, self.records, strict=True) if side == "held_out"]
         return float(np.mean(np.array(own)[:, places]))
+
+
+def copies_of(samples: NDArray[np.float64], real: NDArray[np.float64]) -> tuple[Figure, Figure]:
+    """Copy rate and chance, from (n,) and (m,) distances of samples and of real pictures to the nearest trained one."""
+    metric = Memorisation()
+    bound, chance = bound_of(real, metric.percentile / 100, metric.line)
+    count = int((samples < bound).sum())
+    return Figure("copy_rate", count / len(samples), *wilson(count, len(samples))), Figure("copy_chance", chance)
 
 
 def triples_of(found: Measured) -> tuple[Triple, ...]:

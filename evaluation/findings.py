@@ -39,8 +39,8 @@ class Thresholds(BaseModel):
     most_copies: float = 0.1
     """a share of samples that somebody who uses the model will come across"""
     times_chance: float = 3.0
-    """and surely more copies than chance gives, by an estimate that few pictures make too low. Of 400 sets of drawings
-    with 24 new ones as samples at most 1 % were wrongly called memorised, with 8 + 6 pictures to 60 + 20"""
+    """and surely more copies than chance gives, by an estimate that few pictures make too low: at most 1 % of sets of
+    drawings without any copy among the samples are called memorised (`benchmarks/verdict_copies.py`)"""
     most_drift: float = 0.45
     """relative: change of the prediction beside the base's own error. From there on what the base drew is predicted
     with twice the error, and CLIP names a quarter of the ordinary things that it named before"""

@@ -2,12 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
 from core.errors import NotEnoughData
 from core.pixels import Pixels
 from evaluation.metric import Evidence, Gallery, Subject
-from evaluation.metrics.memorisation import Memorisation, MemorisationResult, mann_whitney
+from evaluation.metrics.memorisation import Memorisation, MemorisationResult, bound_of, mann_whitney
 from tests.evaluation.things import TinyBackbone, embeddings, gallery, picture
 
 
@@ -102,3 +104,18 @@ def test_too_few_pictures_are_said_to_be_too_few(base: TinyBackbone, evidence: E
         measured(base, [picture("new")], replace(evidence, held_out_pictures=Gallery()))
     with pytest.raises(NotEnoughData, match="needs samples"):
         Memorisation().observe(Subject(base, evidence))
+
+
+def test_two_real_pictures_that_are_alike_do_not_hide_copies() -> None:
+    apart = np.random.default_rng(0).normal(1.0, 0.08, 80)
+    plain, _ = bound_of(apart, 0.01, 0.8)
+    alike, chance = bound_of(np.concatenate([apart, [0.4, 0.4]]), 0.01, 0.8)
+    assert alike == pytest.approx(plain, abs=0.02)
+    assert chance < 0.1
+
+
+@given(st.lists(st.floats(0.0, 2.0), min_size=1, max_size=40), st.floats(0.1, 2.0))
+def test_a_line_for_copies_is_below_its_cap_and_no_nearer_than_the_pictures_own(real: list[float], cap: float) -> None:
+    bound, chance = bound_of(np.array(real), 0.01, cap)
+    assert min(np.quantile(real, 0.01), cap) <= bound <= cap
+    assert 0.01 <= chance <= 1
