@@ -1,7 +1,7 @@
-"""Everything before training, of many pictures of 768 pixels: `python -m benchmarks.orchestration_data FOLDER FROM TO`.
+"""Everything before training: `python -m benchmarks.orchestration_data FOLDER FROM TO SIDE`.
 
-Writes the pictures FROM..TO beside those that are there, and brings the dataset up to date. Prints wall seconds, CPU
-seconds and how many pictures were read.
+Writes the pictures FROM..TO, SIDE pixels a side, beside those that are there, and brings the dataset up to date. Prints
+wall seconds, CPU seconds and how many pictures were read.
 """
 
 import json
@@ -17,8 +17,8 @@ from flows.recipe import check
 
 def main() -> None:
     """As `flows.dataset_to_model.prepare`, without Prefect."""
-    folder, begin, end = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    write_small(folder / "pictures", range(begin, end), side=768)
+    folder, begin, end, side = Path(sys.argv[1]), *map(int, sys.argv[2:5])
+    write_small(folder / "pictures", range(begin, end), side=side)
     value = {
         "name": "many",
         "home": str(folder / "data"),

@@ -93,6 +93,8 @@ def _near(
     records: Sequence[Record], positions: NDArray[np.int64], cut: Hashes, wholes: NDArray[np.int64], radius: int
 ) -> list[Found]:
     """Those of ``wholes`` whose hash is near to one of the ``cut`` hashes (n, 255) of those at ``positions``."""
+    if not len(positions):
+        return []
     straight = [records[at].phash for at in wholes.tolist()]
     mirrored = [records[at].phash_mirrored for at in wholes.tolist()]
     few = np.array(straight + mirrored, np.uint64)

@@ -92,7 +92,8 @@ def curate(
     after = {record.id: placed.get(record.id, record) for record in real}
     for record in sorted((r for r in before if r.depth > 0), key=lambda r: r.depth):
         after[record.id] = _following(record, after.get(record.parent))
-    changed = store.put_records(after.values())
+    known = {record.id: record for record in before}
+    changed = store.put_records(record for record in after.values() if record != known.get(record.id))
     report(LABEL, len(real), len(real))
     return _curated([after[record.id] for record in real], notes, changed)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from socket import gethostname
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 
@@ -29,6 +29,10 @@ from store.rows import Row, arrow_of, caption_of, caption_row, record_of, record
 from store.table import Table, find, find_or_make
 from store.tables import CAPTIONS, DESCRIBING, EDITS, RECORDS, TABLES, TAGGED, CacheName
 
+T = TypeVar("T")
+KEPT = 100_000
+"""rows that stay in memory once they are parsed, each about 2 kB"""
+
 
 class Store:
     """A folder of LanceDB tables. Cheap to open, and every process opens its own; pickled, it is opened again."""
@@ -37,6 +41,7 @@ class Store:
         self.uri = uri
         self._tables = tables
         self._images = Images(uri, tables["images"])
+        self._parsed: dict[str, tuple[int, list[Any]]] = {}
 
     @classmethod
     def open(cls, uri: str | Path) -> Store:
@@ -99,7 +104,7 @@ class Store:
 
     def records(self, *, tag: str = "") -> list[Record]:
         """All records, refused and removed ones too, sorted by id; as of the snapshot ``tag`` if one is named."""
-        return sorted((record_of(row) for row in self._read("records", tag)), key=lambda record: record.id)
+        return self._records(self._complete(tag))
 
     def scan_records(self, *columns: str) -> Iterator[pa.RecordBatch]:
         """Some columns of all records and their row ids (``_rowid``), a part at a time: for tables of millions.
@@ -164,7 +169,7 @@ class Store:
 
     def captions(self, *, tag: str = "") -> dict[str, Caption]:
         """All captions by their record's id; as of the snapshot ``tag`` if one is named."""
-        return {row[0]: caption_of(row) for row in self._read("captions", tag)}
+        return self._all_captions(self._complete(tag))
 
     def captions_of(self, records: Sequence[str]) -> dict[str, Caption]:
         """The captions of some records, by the record's id."""
@@ -245,8 +250,8 @@ class Store:
             self.uri,
             self._tables["snapshots"],
             [self._tables[name] for name in TAGGED],
-            lambda tag: [record_of(row) for row in self._read_at("records", tag)],
-            lambda tag: {row[0]: caption_of(row) for row in self._read_at("captions", tag)},
+            self._records,
+            self._all_captions,
             unchanged,
         )
 
@@ -276,11 +281,26 @@ class Store:
         parts = self._tables["captions"].take(records)
         return {row[0]: caption_of(row) for part in parts for row in rows_of(part, CAPTIONS)}
 
-    def _read(self, table: str, tag: str) -> list[Row]:
-        return self._read_at(table, self.at(tag).tag if tag else "")  # a tag without a complete snapshot is not one
+    def _complete(self, tag: str) -> str:
+        """A tag without a complete snapshot is not one."""
+        return self.at(tag).tag if tag else ""
 
-    def _read_at(self, table: str, tag: str) -> list[Row]:
-        return rows_of(self._tables[table].read(tag=tag), TABLES[table])
+    def _records(self, tag: str) -> list[Record]:
+        return sorted(self._all("records", tag, record_of), key=lambda record: record.id)
+
+    def _all_captions(self, tag: str) -> dict[str, Caption]:
+        return {caption.record: caption for caption in self._all("captions", tag, caption_of)}
+
+    def _all(self, table: str, tag: str, parse: Callable[[Row], T]) -> list[T]:
+        """All rows parsed. A table of no more than `KEPT` rows is not parsed again while nothing is written to it."""
+        dataset = self._tables[table].dataset(tag)
+        version, parsed = self._parsed.get(table, (None, []))
+        if version != dataset.version:
+            rows = rows_of(dataset.to_table(columns=TABLES[table].names), TABLES[table])
+            parsed = [parse(row) for row in rows]
+            if len(parsed) <= KEPT:
+                self._parsed[table] = (dataset.version, parsed)
+        return parsed
 
     def _put(self, table: str, rows: dict[str, Row]) -> int:
         there = {row[0]: row for part in self._tables[table].take(list(rows)) for row in rows_of(part, TABLES[table])}

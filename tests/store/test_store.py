@@ -40,6 +40,22 @@ def test_a_picture_that_another_object_stored_is_found(store: Store) -> None:
     assert store.image(an_image(1).sha256) == an_image(1).data
 
 
+def test_what_another_object_writes_is_read_although_the_rows_before_are_remembered(store: Store) -> None:
+    other = Store.open(store.uri)
+    first, second = a_record(1), a_record(2)
+    store.put_records([first])
+    assert store.records() == [first]
+    other.put_records([second, replace(first, group="another")])
+    assert sorted(r.group for r in store.records()) == sorted([second.group, "another"])
+    other.put_captions([Caption(first.id, user="a lantern")])
+    assert store.captions()[first.id].user == "a lantern"
+    other.edit_caption(first.id, "a lamp")
+    assert store.captions()[first.id].user == "a lamp"
+    tag = store.snapshot().tag
+    other.put_records([first])
+    assert (len(store.records()), {r.group for r in store.records(tag=tag)}) == (2, {second.group, "another"})
+
+
 def test_every_picture_is_found_however_many_commits_brought_it(store: Store) -> None:
     other = Store.open(store.uri)
     images = [an_image(number) for number in range(40)]
