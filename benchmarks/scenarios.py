@@ -19,6 +19,7 @@ import psutil
 from benchmarks.goal import Goal
 from benchmarks.studio import DECIDE, Studio, opened, until
 from flows.spool import read
+from training.checkpoint import steps_in
 
 
 def one_file(studio: Studio, name: str = "demo", steps: int = 20) -> Iterator[Goal]:
@@ -98,6 +99,22 @@ def worker_killed(studio: Studio) -> Iterator[Goal]:
     yield goal("  figures missing in MLflow", missing(studio, name), 0)
 
 
+def current_fails(studio: Studio, away: float = 240) -> Iterator[Goal]:
+    """Kill -9 of everything in the middle of a training; `velatura up` again when signs of life are long overdue."""
+    name, steps = f"dark-{studio.count}", steps_for(studio, 60)
+    run = begun(studio, studio.recipe(name, steps))
+    spool = studio.spools(name)[-1]
+    until("a checkpoint", lambda: max(f.step for f in read(spool)) > steps / 2, 600)
+    studio.cut_off()
+    time.sleep(away)
+    studio.open()
+    runs = len(studio.runs(DECIDE))
+    yield goal("everything killed, and away for long: its run", studio.ended(run, 300)["state_type"], "CRASHED")
+    yield goal("  begun again by itself, and ended", studio.at_rest(runs, 900)[-1]["state_type"], "COMPLETED")
+    yield goal("  runs in MLflow", [one.info.status for one in studio.trainings(name)], ["FINISHED"])
+    yield goal("  figures missing in MLflow", missing(studio, name), 0)
+
+
 def mlflow_down(studio: Studio, seconds: float = 300) -> Iterator[Goal]:
     """MLflow away for five minutes in the middle of a training."""
     name = f"untold-{studio.count}"
@@ -127,6 +144,9 @@ def ended(studio: Studio, limit: float = 10) -> Iterator[Goal]:
     yield Goal("`velatura up` ended while it trains, s", f"{seconds:.1f}", f"under {limit:.0f}", seconds < limit)
     left = [one.pid for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
     yield goal(f"  of {len(family)} processes still there", len(left), 0)
+    spool = studio.spools(name)[-1]
+    saved = next(iter(steps_in(spool.parent / "training" / "checkpoints")), 0)
+    yield goal("  steps that were done and not saved", max(figure.step for figure in read(spool)) - saved, 0)
 
 
 SCENARIOS: dict[str, Callable[[Studio], Iterator[Goal]]] = {
@@ -136,6 +156,7 @@ SCENARIOS: dict[str, Callable[[Studio], Iterator[Goal]]] = {
     "server-down": server_down,
     "worker-killed": worker_killed,
     "mlflow-down": mlflow_down,
+    "current-fails": current_fails,
     "ended": ended,  # the last: nothing runs after it
 }
 

@@ -42,6 +42,7 @@ class Studio:
         self.pictures, self.env, self.home = folder / "pictures", env, Home(Path(env["VELATURA_DATA"]))
         self.count = len(list(self.pictures.glob("shape-*.png")))
         self.deployments: dict[str, str] = {}
+        self._command: list[str] = []
         self.up: subprocess.Popen[bytes] | None = None
         """`velatura up`, where it was started for this studio"""
         self.mlflow = MlflowClient(env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.home.root / 'mlflow.db'}")
@@ -152,6 +153,29 @@ class Studio:
         """The files that trainers of a recipe write figures to."""
         return sorted(self.home.root.glob(f"runs/{name}-*/metrics.jsonl"), key=lambda path: path.stat().st_mtime)
 
+    def open(self, ports: Ports | None = None) -> None:
+        """Start `velatura up`, without a recipe, so that nothing is watched by itself; the second time as the first."""
+        if ports is not None:
+            command = [sys.executable, "-m", "flows.command_line", "up"]
+            self._command = [*command, "--mlflow-port", str(ports.mlflow), "--prefect-port", str(ports.prefect)]
+        outside = {k: v for k, v in self.env.items() if k not in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI")}
+        said = self.pictures.parent / "up.log"
+        with said.open("wb") as log:
+            self.up = subprocess.Popen(
+                self._command, env=outside, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            )
+        until("velatura up", lambda: "Ctrl-C stops" in said.read_text() or self.up.poll() is not None, 600)
+        if self.up.poll() is not None:
+            raise RuntimeError(f"velatura up ended:\n{said.read_text()}")
+
+    def cut_off(self) -> None:
+        """Kill -9 of `velatura up` and all that it has started, as when the current fails."""
+        assert self.up is not None
+        above = psutil.Process(self.up.pid)
+        for one in [above, *above.children(recursive=True)]:
+            one.kill()
+        self.up.wait(30)
+
     def station(self, name: str) -> psutil.Process:
         """A process of `velatura up`, by what it calls it."""
         said = json.loads((self.home.root / "up.json").read_text())
@@ -197,22 +221,12 @@ def opened(folder: Path) -> Iterator[Studio]:
     """`velatura up` and twelve pictures; SIGTERM at the end."""
     home = Home(folder / "data")
     ports = Ports(free_port(), free_port())
-    env = environment(home, ports) | {"OMP_NUM_THREADS": "1"}
-    studio = Studio(folder, env)
+    studio = Studio(folder, environment(home, ports) | {"OMP_NUM_THREADS": "1"})
     studio.add(max(12 - studio.count, 0))
-    command = [sys.executable, "-m", "flows.command_line", "up"]  # without a recipe: nothing is watched by itself
-    command += ["--mlflow-port", str(ports.mlflow), "--prefect-port", str(ports.prefect)]
-    outside = {k: v for k, v in env.items() if k not in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI")}
-    said = folder / "up.log"
-    with said.open("wb") as log:
-        process = subprocess.Popen(command, env=outside, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-    studio.up = process
     try:
-        until("velatura up", lambda: "Ctrl-C stops" in said.read_text() or process.poll() is not None, 600)
-        if process.poll() is not None:
-            raise RuntimeError(f"velatura up ended:\n{said.read_text()}")
+        studio.open(ports)
         yield studio
     finally:
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGTERM)
-            process.wait(30)
+        if studio.up is not None and studio.up.poll() is None:
+            os.kill(studio.up.pid, signal.SIGTERM)
+            studio.up.wait(30)

@@ -24,11 +24,9 @@ from prefect.exceptions import ObjectAlreadyExists
 from core.errors import ServerError
 from flows.announcing import elsewhere
 from flows.recipe import Recipe, read_recipe
-from flows.stations import HEARTBEAT, POOLS, ROOT
+from flows.stations import HEARTBEAT, MISSED, POOLS, ROOT
 
 ZOMBIES = "velatura: a run without a sign of life is dead"
-MISSED = 6
-"""signs of life; fewer would call a run dead on a machine that is merely very busy"""
 
 
 def bootstrap(recipe: Recipe | None = None) -> None:
@@ -56,6 +54,7 @@ def zombies() -> AutomationCore:
     """Mark runs as crashed that gave no sign of life `MISSED` times over, so that the place they hold is free again.
 
     Every deployment in prefect.yaml gives that sign each `HEARTBEAT` seconds, whatever its worker was started with.
+    `flows.lost_runs` sees those that fell silent while the server was away, too.
     """
     ends = {f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed")}
     trigger = EventTrigger(

@@ -15,7 +15,9 @@ from flows.home import Home
 ROOT = Path(__file__).parents[1]
 POOLS = ("velatura-cpu", "velatura-gpu")
 HEARTBEAT = 30
-"""seconds between two signs of life of a flow run; `flows.bootstrap` says how many missing ones mean that it is dead"""
+"""seconds between two signs of life of a flow run"""
+MISSED = 6
+"""signs of life after which a run is dead; fewer would call one so on a machine that is merely very busy"""
 
 
 @dataclass(frozen=True, slots=True)

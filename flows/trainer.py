@@ -31,6 +31,7 @@ from store.store import Store
 from training.checkpoint import steps_in
 from training.loop import train
 from training.memory import estimated
+from training.stopping import ECHO, asked
 
 
 class Looker:
@@ -150,26 +151,37 @@ def announce(job: Job, lines: Sequence[str]) -> None:
 
 
 def end_with_parent() -> None:
-    """Leave at once when the parent is gone, so that no trainer keeps a GPU that nobody waits for."""
+    """Leave when the parent is gone, so that no trainer keeps a GPU that nobody waits for.
+
+    At once, since another may begin the run again; but where it was asked to stop before, it may save first.
+    """
 
     def wait() -> None:
         while os.read(0, 1):  # not sys.stdin: its lock would be held when the interpreter shuts down
             pass
+        if asked():
+            time.sleep(ECHO)
         os._exit(9)
 
     threading.Thread(target=wait, daemon=True).start()
 
 
-if __name__ == "__main__":
-    end_with_parent()
+def main(arguments: Sequence[str]) -> int:
+    """The process's status: 2 where training did not reach its end, with the reason on standard error."""
     try:
-        if len(sys.argv) == 2:
-            work(Path(sys.argv[1]))
+        if len(arguments) == 1:
+            work(Path(arguments[0]))
         else:
-            work_beside(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+            work_beside(Path(arguments[0]), int(arguments[1]), int(arguments[2]), Path(arguments[3]))
     except VelaturaError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    status = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # all is written; to take torch and diffusers apart would take up to 2.7 seconds more
+    os._exit(status)  # all is written; to take torch and diffusers apart would take up to 2.7 seconds more

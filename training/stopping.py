@@ -2,38 +2,54 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 HEARD = (signal.SIGTERM, signal.SIGINT)
 """a terminal sends the second to all it runs, whereupon who started this process sends it the first as well"""
+ECHO = 3.0
+"""seconds after the first signal in which others only repeat it: who ends a whole family of processes asks each of
+them, and each asks those that it started"""
 
 
 class Stopping:
     """True once the process was asked to stop."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.since: float | None = None
 
     def __bool__(self) -> bool:
-        return self.asked
+        return self.since is not None
+
+
+_newest = Stopping()
+
+
+def asked() -> bool:
+    """Whether the process was asked to stop, and `stopping` heard it."""
+    return bool(_newest)
 
 
 @contextmanager
 def stopping() -> Iterator[Stopping]:
-    """Within it the first of each signal only sets the flag; a second one ends the process.
+    """Within it a signal only sets the flag; one that comes `ECHO` seconds after the first ends the process.
 
     Elsewhere than in the main thread, where Python hears no signals, the flag stays as it is.
     """
-    flag = Stopping()
+    global _newest
+    flag = _newest = Stopping()
     if threading.current_thread() is not threading.main_thread():
         yield flag
         return
 
     def hear(number: int, _frame: FrameType | None) -> None:
-        flag.asked = True
-        signal.signal(number, signal.SIG_DFL)
+        if flag.since is None:
+            flag.since = time.monotonic()
+        elif time.monotonic() - flag.since > ECHO:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     heard = [number for number in HEARD if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, hear) for number in heard}

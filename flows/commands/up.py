@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -54,6 +55,7 @@ def up(
         return
     ports = Ports(mlflow_port, prefect_port)
     from flows.keeping_up import Crew, check_free, note, write_note
+    from flows.lost_runs import EVERY, GRACE, end_lost
     from store.lock import if_free
 
     place.root.mkdir(parents=True, exist_ok=True)
@@ -68,10 +70,16 @@ def up(
             begin(crew, place, ports, recipe)
             write_note(place, ports, crew)
             print(links(ports, crew.logs), flush=True)
+            look = time.monotonic() + GRACE
             while True:
                 time.sleep(1)
                 crew.watch(lambda words: print(words, file=sys.stderr, flush=True))
                 write_note(place, ports, crew)
+                if time.monotonic() > look:
+                    look = time.monotonic() + EVERY
+                    with suppress(OSError):  # the server is away; it is asked again
+                        for name in end_lost(crew.env["PREFECT_API_URL"]):
+                            print(f"{name} gave no sign of life and is marked as crashed", file=sys.stderr, flush=True)
         except Stopped:
             print("stopping", flush=True)
         finally:

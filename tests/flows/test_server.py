@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 import urllib.request
+import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import yaml
 from benchmarks.scenarios import missing
 from benchmarks.studio import DECIDE, Studio
 from flows.bootstrap import ZOMBIES
+from flows.lost_runs import end_lost
 from flows.recipe import Recipe, read_recipe
 from tests.flows.servers import PREFECT, ROOT, prefect_server, running, until
 
@@ -44,6 +47,11 @@ def send(env: dict[str, str], path: str, body: object) -> bytes:
         return bytes(answer.read())
 
 
+def get(env: dict[str, str], path: str) -> dict[str, object]:
+    with urllib.request.urlopen(env["PREFECT_API_URL"] + path, timeout=60) as answer:
+        return dict(json.loads(answer.read()))
+
+
 def ask(env: dict[str, str], path: str, body: dict[str, object]) -> list[dict[str, object]]:
     return json.loads(send(env, path, body))
 
@@ -69,6 +77,28 @@ def test_deploying_again_changes_nothing(server: dict[str, str]) -> None:
     assert len(ask(server, "/deployments/filter", {})) == len(deployments)
     names = [one["name"] for one in ask(server, "/automations/filter", {})]
     assert sorted(names) == sorted([ZOMBIES, "velatura-dataset-changed", "velatura-begin-again"])
+
+
+def test_a_run_that_fell_silent_while_the_server_was_away_is_ended(server: dict[str, str]) -> None:
+    api = server["PREFECT_API_URL"]
+    (flow,) = [one["id"] for one in ask(server, "/flows/filter", {}) if one["name"] == "housekeeping"]
+    runs = {}
+    for name in ("silent", "alive", "another's"):
+        body = {"flow_id": flow, "name": name, "state": {"type": "RUNNING"}}
+        runs[name] = json.loads(send(server, "/flow_runs/", body))["id"]
+    now = datetime.now(UTC)
+    for name, last in (("alive", 5), ("alive", 90), ("silent", 100), ("silent", 90)):
+        event = {
+            "id": str(uuid.uuid4()),
+            "occurred": (now - timedelta(seconds=last)).isoformat(),
+            "event": "prefect.flow-run.heartbeat",
+            "resource": {"prefect.resource.id": f"prefect.flow-run.{runs[name]}"},
+        }
+        send(server, "/events", [event])
+    assert until("the signs, put down", lambda: end_lost(api, silent=80), seconds=60) == ["silent"]
+    states = {name: str(get(server, f"/flow_runs/{run}")["state_type"]) for name, run in runs.items()}
+    assert states == {"silent": "CRASHED", "alive": "RUNNING", "another's": "RUNNING"}
+    assert end_lost(api, silent=80) == []
 
 
 def test_a_worker_trains_a_model_and_one_changed_file_is_too_little_for_another(

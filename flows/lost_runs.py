@@ -1,0 +1,54 @@
+"""Flow runs that a server still calls running, though nobody works on them: the machine was switched off, say.
+
+Prefect's own watch over signs of life (`flows.bootstrap.zombies`) does not see those: what falls due while its server
+is away is decided while that server starts, when nothing listens yet, and never again. Such a run would keep its place
+for ever, and no other would be begun. So `velatura up` looks for itself, some time after its start.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from datetime import UTC, datetime
+from typing import Any
+
+from flows.stations import HEARTBEAT, MISSED
+
+GRACE = 3.0 * HEARTBEAT
+"""seconds after its start in which a server hears of every run that is alive"""
+EVERY = 60.0
+"""seconds between two looks"""
+WORDS = "no sign of life: its worker was killed or cut off, perhaps while the server was away"
+
+
+def end_lost(api: str, silent: float = MISSED * HEARTBEAT) -> list[str]:
+    """Mark as crashed what has given no sign of life for ``silent`` seconds; the names of these runs.
+
+    Runs that never gave one are left alone: somebody else's, who does not ask for it. ``api`` is Prefect's address;
+    an OSError where it does not answer.
+    """
+    found = []
+    for run in _ask(api, "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}}):
+        last = _last_sign(api, run["id"])
+        if last is not None and (datetime.now(UTC) - last).total_seconds() > silent:
+            state = {"type": "CRASHED", "name": "Crashed", "message": WORDS}
+            _ask(api, f"/flow_runs/{run['id']}/set_state", {"state": state})
+            found.append(str(run["name"]))
+    return found
+
+
+def _last_sign(api: str, run: str) -> datetime | None:
+    signs = {
+        "event": {"name": ["prefect.flow-run.heartbeat"]},
+        "resource": {"id": [f"prefect.flow-run.{run}"]},
+        "occurred": {"since": "2020-01-01T00:00:00Z"},  # by default only the last days are looked at
+        "order": "DESC",
+    }
+    events = _ask(api, "/events/filter", {"filter": signs, "limit": 1})["events"]
+    return datetime.fromisoformat(events[0]["occurred"]) if events else None
+
+
+def _ask(api: str, path: str, body: object) -> Any:
+    request = urllib.request.Request(api + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.loads(answer.read())
