@@ -132,10 +132,11 @@ def mlflow_down(studio: Studio, seconds: float = 300) -> Iterator[Goal]:
 
 
 def ended(studio: Studio, limit: float = 10) -> Iterator[Goal]:
-    """SIGTERM to `velatura up` in the middle of a training."""
+    """SIGTERM to `velatura up` in the middle of a training; then it is started again."""
     assert studio.up is not None
     name = f"ended-{studio.count}"
-    begun(studio, studio.recipe(name, steps_for(studio, 120)))
+    run = begun(studio, studio.recipe(name, steps_for(studio, 60)))
+    runs = len(studio.runs(DECIDE))
     family = psutil.Process(studio.up.pid).children(recursive=True)
     began = time.monotonic()
     studio.up.terminate()
@@ -147,6 +148,11 @@ def ended(studio: Studio, limit: float = 10) -> Iterator[Goal]:
     spool = studio.spools(name)[-1]
     saved = next(iter(steps_in(spool.parent / "training" / "checkpoints")), 0)
     yield goal("  steps that were done and not saved", max(figure.step for figure in read(spool)) - saved, 0)
+    studio.open()
+    yield goal("started again: its run", studio.ended(run, 30)["state_type"], "CRASHED")
+    yield goal("  begun again by itself, and ended", studio.at_rest(runs, 900)[-1]["state_type"], "COMPLETED")
+    yield goal("  runs in MLflow", [one.info.status for one in studio.trainings(name)], ["FINISHED"])
+    yield goal("  figures missing in MLflow", missing(studio, name), 0)
 
 
 SCENARIOS: dict[str, Callable[[Studio], Iterator[Goal]]] = {
@@ -157,7 +163,7 @@ SCENARIOS: dict[str, Callable[[Studio], Iterator[Goal]]] = {
     "worker-killed": worker_killed,
     "mlflow-down": mlflow_down,
     "current-fails": current_fails,
-    "ended": ended,  # the last: nothing runs after it
+    "ended": ended,
 }
 
 

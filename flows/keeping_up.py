@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import psutil  # type: ignore[import-untyped]
 from core.errors import ServerError
 from core.files import write_text
 from flows.home import Home
+from flows.lost_runs import crashed, runs_of
 from flows.mortal import end_with_parent
 from flows.stations import Ports, Station, answers
 
@@ -25,7 +27,7 @@ PATIENCE = 180.0
 FAREWELL = 3.5
 """seconds between asking and ending by force, first for workers, then for servers"""
 REACTION = 1.0
-"""seconds in which a server may act on what the last flow told it"""
+"""seconds in which a server may act on what it was told of the runs that ended"""
 RESTARTS = 5
 """in a row, for a station that never lived for `STEADY` seconds: its mistake is told instead"""
 STEADY = 60.0
@@ -113,12 +115,17 @@ class Crew:
     def stop(self) -> list[str]:
         """Ask all to end, then end them and all they started; the ids of those that had to be ended by force.
 
-        Workers and what they run go first: a flow that is asked to end tells its server, a trainer writes a checkpoint.
+        Workers and what they run go first: a trainer writes a checkpoint, and the server is told which runs ended.
         """
         workers = [process.pid for station, process in self.running.values() if not station.health]
         servers = [process.pid for station, process in self.running.values() if station.health]
-        left = _end(descendants(workers), FAREWELL)
-        if workers and servers:
+        working = descendants(workers)
+        runs = runs_of(working)
+        left = _end(working, FAREWELL)
+        with suppress(OSError):
+            for run in runs:
+                crashed(self.env["PREFECT_API_URL"], run, "ended with `velatura up`; it goes on from its checkpoint")
+        if runs and servers:
             time.sleep(REACTION)
         left += _end(descendants(servers), FAREWELL)
         left += _end(descendants(os.getpid()), 0)

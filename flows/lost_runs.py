@@ -1,4 +1,7 @@
-"""Flow runs that a server still calls running, though nobody works on them: the machine was switched off, say.
+"""Flow runs that a server still calls running, though nobody works on them any more.
+
+The process of a run that is ended by SIGTERM does not say so: `velatura up` does, for those that it ends itself. Where
+it could not, since the machine was switched off, say, they are known by their silence.
 
 Prefect's own watch over signs of life (`flows.bootstrap.zombies`) does not see those: what falls due while its server
 is away is decided while that server starts, when nothing listens yet, and never again. Such a run would keep its place
@@ -9,8 +12,12 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
+
+import psutil  # type: ignore[import-untyped]
 
 from flows.stations import HEARTBEAT, MISSED
 
@@ -31,10 +38,23 @@ def end_lost(api: str, silent: float = MISSED * HEARTBEAT) -> list[str]:
     for run in _ask(api, "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}}):
         last = _last_sign(api, run["id"])
         if last is not None and (datetime.now(UTC) - last).total_seconds() > silent:
-            state = {"type": "CRASHED", "name": "Crashed", "message": WORDS}
-            _ask(api, f"/flow_runs/{run['id']}/set_state", {"state": state})
+            crashed(api, run["id"], WORDS)
             found.append(str(run["name"]))
     return found
+
+
+def crashed(api: str, run: str, words: str) -> None:
+    """Mark a run as crashed, which frees its place and lets it be begun again; an OSError where nobody answers."""
+    _ask(api, f"/flow_runs/{run}/set_state", {"state": {"type": "CRASHED", "name": "Crashed", "message": words}})
+
+
+def runs_of(processes: Iterable[psutil.Process]) -> list[str]:
+    """The ids of the flow runs that these processes are."""
+    found = []
+    for one in processes:
+        with suppress(psutil.Error):
+            found.append(one.environ().get("PREFECT__FLOW_RUN_ID", ""))
+    return [run for run in dict.fromkeys(found) if run]
 
 
 def _last_sign(api: str, run: str) -> datetime | None:

@@ -153,12 +153,13 @@ def announce(job: Job, lines: Sequence[str]) -> None:
 def end_with_parent() -> None:
     """Leave when the parent is gone, so that no trainer keeps a GPU that nobody waits for.
 
-    At once, since another may begin the run again; but where it was asked to stop before, it may save first.
+    Soon, since another may begin the run again; but where it was asked to stop as well, it may save first.
     """
 
     def wait() -> None:
         while os.read(0, 1):  # not sys.stdin: its lock would be held when the interpreter shuts down
             pass
+        time.sleep(0.5)  # both may come at once, and a signal is heard between two operations only
         if asked():
             time.sleep(ECHO)
         os._exit(9)
