@@ -39,7 +39,7 @@ def nothing(folder: Path) -> Iterator[Goal]:
 
 
 def ten(folder: Path) -> Iterator[Goal]:
-    """Ten new pictures among 10,000, of two sizes."""
+    """Ten new pictures among 10,000: of 2 megapixels, as the benchmark of reading has them, and of small ones."""
     from benchmarks.curation import measured
 
     count = 10_000
@@ -51,7 +51,7 @@ def ten(folder: Path) -> Iterator[Goal]:
         yield Goal(name, f"{first:.0f} ({first_cpu:.0f})")
         share = again / first
         yield Goal("  ten more, s (CPU s)", f"{again:.1f} ({again_cpu:.1f})")
-        yield Goal("  share of the first time", f"{share:.1%}", "under 5 %", share < 0.05)
+        yield Goal("  share of the first time", f"{share:.1%}", "under 5 %" if side > 1000 else "", share < 0.05)
         yield Goal("  pictures read", str(read), "10", read == 10)
         shutil.rmtree(home)
 

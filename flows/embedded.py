@@ -67,6 +67,8 @@ def start_prefect(home: Home) -> Starting:
     command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--log-level", "error", "--lifespan", "on"]
     plain = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+    # what the automations of `velatura up` wait for is in the same database, and is that server's to decide
+    plain["PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED"] = "false"
     process = subprocess.Popen(command, env={**os.environ, **plain}, preexec_fn=_between)  # noqa: PLW1509  no thread yet
     atexit.register(stop, process)
     address = f"http://127.0.0.1:{port}/api"

@@ -18,7 +18,7 @@ import psutil  # type: ignore[import-untyped]
 from core.errors import ServerError
 from core.files import write_text
 from flows.home import Home
-from flows.lost_runs import crashed, runs_of
+from flows.lost_runs import end_those, runs_of
 from flows.mortal import end_with_parent
 from flows.stations import Ports, Station, answers
 
@@ -123,10 +123,8 @@ class Crew:
         runs = runs_of(working)
         left = _end(working, FAREWELL)
         with suppress(OSError):
-            for run in runs:
-                crashed(self.env["PREFECT_API_URL"], run, "ended with `velatura up`; it goes on from its checkpoint")
-        if runs and servers:
-            time.sleep(REACTION)
+            if end_those(self.env.get("PREFECT_API_URL", ""), runs, "ended with `velatura up`; it has a checkpoint"):
+                time.sleep(REACTION)
         left += _end(descendants(servers), FAREWELL)
         left += _end(descendants(os.getpid()), 0)
         for _, process in self.running.values():

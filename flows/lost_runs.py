@@ -10,9 +10,10 @@ for ever, and no other would be begun. So `velatura up` looks for itself, some t
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +26,6 @@ GRACE = 3.0 * HEARTBEAT
 """seconds after its start in which a server hears of every run that is alive"""
 EVERY = 60.0
 """seconds between two looks"""
-WORDS = "no sign of life: its worker was killed or cut off, perhaps while the server was away"
 
 
 def end_lost(api: str, silent: float = MISSED * HEARTBEAT) -> list[str]:
@@ -34,18 +34,21 @@ def end_lost(api: str, silent: float = MISSED * HEARTBEAT) -> list[str]:
     Runs that never gave one are left alone: somebody else's, who does not ask for it. ``api`` is Prefect's address;
     an OSError where it does not answer.
     """
-    found = []
-    for run in _ask(api, "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}}):
+    now, lost = datetime.now(UTC), []
+    for run in _running(api, {}):
         last = _last_sign(api, run["id"])
-        if last is not None and (datetime.now(UTC) - last).total_seconds() > silent:
-            crashed(api, run["id"], WORDS)
-            found.append(str(run["name"]))
-    return found
+        if last is not None and (now - last).total_seconds() > silent:
+            lost.append(run)
+    return [
+        _end(api, run, "no sign of life: its worker was killed or cut off, perhaps with the server") for run in lost
+    ]
 
 
-def crashed(api: str, run: str, words: str) -> None:
-    """Mark a run as crashed, which frees its place and lets it be begun again; an OSError where nobody answers."""
-    _ask(api, f"/flow_runs/{run}/set_state", {"state": {"type": "CRASHED", "name": "Crashed", "message": words}})
+def end_those(api: str, runs: Sequence[str], words: str) -> list[str]:
+    """The same of runs by their ids, where they are not over; the server gets two seconds for each answer."""
+    if not runs:
+        return []
+    return [_end(api, run, words, 2) for run in _running(api, {"id": {"any_": list(runs)}}, 2)]
 
 
 def runs_of(processes: Iterable[psutil.Process]) -> list[str]:
@@ -55,6 +58,19 @@ def runs_of(processes: Iterable[psutil.Process]) -> list[str]:
         with suppress(psutil.Error):
             found.append(one.environ().get("PREFECT__FLOW_RUN_ID", ""))
     return [run for run in dict.fromkeys(found) if run]
+
+
+def _running(api: str, which: dict[str, Any], seconds: float = 10) -> list[dict[str, Any]]:
+    state = {"type": {"any_": ["RUNNING", "CANCELLING"]}}
+    return list(_ask(api, "/flow_runs/filter", {"flow_runs": {"state": state, **which}}, seconds))
+
+
+def _end(api: str, run: dict[str, Any], words: str, seconds: float = 10) -> str:
+    """Its place is free then. One that crashed is begun again, one that was to be cancelled is not."""
+    over = "CANCELLED" if run["state_type"] == "CANCELLING" else "CRASHED"
+    state = {"type": over, "name": over.capitalize(), "message": words}
+    _ask(api, f"/flow_runs/{run['id']}/set_state", {"state": state}, seconds)
+    return str(run["name"])
 
 
 def _last_sign(api: str, run: str) -> datetime | None:
@@ -68,7 +84,10 @@ def _last_sign(api: str, run: str) -> datetime | None:
     return datetime.fromisoformat(events[0]["occurred"]) if events else None
 
 
-def _ask(api: str, path: str, body: object) -> Any:
+def _ask(api: str, path: str, body: object, seconds: float = 10) -> Any:
     request = urllib.request.Request(api + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.loads(answer.read())
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
+            return json.loads(answer.read())
+    except (ValueError, http.client.HTTPException) as error:  # cut off in the middle
+        raise OSError(f"no whole answer from {api}: {error}") from error

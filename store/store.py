@@ -296,6 +296,7 @@ class Store:
         dataset = self._tables[table].dataset(tag)
         version, parsed = self._parsed.get(table, (None, []))
         if version != dataset.version:
+            self._parsed.pop(table, None)
             rows = rows_of(dataset.to_table(columns=TABLES[table].names), TABLES[table])
             parsed = [parse(row) for row in rows]
             if len(parsed) <= KEPT:
