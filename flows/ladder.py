@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prefect import flow
-
 from core.errors import NotEnoughData, RecipeError, TrainingFailed, VelaturaError
 from core.hashing import digest
 from core.progress import say
@@ -76,10 +74,23 @@ class Climbed:
         whole = self.recipe.train.steps * (len(self.rungs) + self.left)
         return sum(rung.steps for rung in self.rungs) / whole
 
+    @property
+    def recommendation(self) -> str:
+        """The changes to the recipe, as they are typed."""
+        rank = f" train.adapter.rank={self.best.rank}" if self.best.rank is not None else ""
+        return f"train.optimizer.learning_rate={self.best.rate:g}{rank}"
 
-@flow(name="learning-rate-ladder", persist_result=False, validate_parameters=False)
+
 def climb(recipe: Recipe, rates: Sequence[float] = RATES, ranks: Sequence[int] = ()) -> Climbed:
-    """Bring the dataset up to date, then climb. What was trained before is not trained again."""
+    """Bring the dataset up to date, then climb. What was trained before is not trained again.
+
+    `RecipeError` where rates or ranks are not positive, or one stands twice.
+    """
+    for name, asked in (("rates", rates), ("ranks", ranks)):
+        if any(not 0 < one < 1e6 for one in asked) or len(set(asked)) != len(asked):
+            raise RecipeError(f"{name}: {', '.join(f'{one:g}' for one in asked)} must be positive numbers, each once")
+    if not rates:
+        raise RecipeError("rates: name at least one learning rate")
     store = stages.open_store(recipe)
     snapshot = store.at(recipe.snapshot) if recipe.snapshot else prepare(recipe, store)[1]
     tracking = Tracking(Home.of(recipe.home))

@@ -6,10 +6,11 @@ from rich.console import Console
 
 from core.snapshot import Snapshot
 from evaluation.metrics.probe import Probe
-from flows.commands.ladder import told, write_chart
+from flows.commands.ladder import told
 from flows.curve import LEAST, pause_probe
 from flows.job import Job
 from flows.ladder import Climbed, Rung, best_rung, short, turned
+from flows.pages.ladder import write_chart
 from flows.recipe import Recipe
 from tests.evaluation.test_verdict import result
 from tests.flows.pictures import short_recipe

@@ -62,6 +62,14 @@ def test_the_deployed_recipe_is_the_one_in_recipes() -> None:
     assert Recipe.model_validate(parameters["recipe"]) == read_recipe(ROOT / "recipes" / "openmoji.yaml")
 
 
+def test_every_flow_is_a_deployment_and_a_script() -> None:
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    files = {path for path in (ROOT / "flows").glob("*.py") if "\n@flow(" in path.read_text()}
+    assert {ROOT / d["entrypoint"].split(":")[0] for d in deployments} == files
+    assert all(d["name"].replace("-", "_") == d["entrypoint"].split(":")[1] for d in deployments)
+    assert all('if __name__ == "__main__":' in path.read_text() for path in files)
+
+
 def test_a_cron_deployment_really_gets_scheduled_runs(server: dict[str, str]) -> None:
     def scheduled() -> list[dict[str, object]]:
         return ask(server, "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}})
