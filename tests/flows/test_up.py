@@ -1,6 +1,8 @@
 """`velatura up` without the servers: processes that are kept running, restarted, and all gone at the end."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -171,3 +173,15 @@ def test_the_templates_can_be_read_and_bind_to_loopback(path: Path) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+@pytest.mark.parametrize("kind", ["docker", "kubernetes", "slurm"])
+def test_a_template_of_a_pool_names_what_it_uses_and_keeps_what_deployments_ask_for(kind: str) -> None:
+    template = json.loads((ROOT / "docs" / "templates" / f"{kind}-pool.json").read_text())
+    configuration, known = template["job_configuration"], template["variables"]["properties"]
+    used = set(re.findall(r"{{ (\w+) }}", json.dumps(configuration)))
+    assert used == set(known)
+    assert all(one["description"] for one in known.values())
+    asked = {key for one in deployments_for(None)["deployments"] for key in one["work_pool"]["job_variables"]}
+    assert asked <= used
+    assert known["command"]["default"].endswith("/python -m prefect.engine")
