@@ -27,6 +27,18 @@ class Patient:
     guides: Sequence[Pixels] = ()
     """real pictures whose edges can guide what is drawn"""
 
+    @property
+    def learned_words(self) -> bool:
+        """Whether it is an embedding: vectors of a word, without a strength and without blocks."""
+        from backbones.words import word_of
+
+        return self.file.exists() and bool(word_of(self.file))
+
+    @property
+    def hypernetwork(self) -> bool:
+        """Whether it is a hypernetwork: it has a strength, and no blocks."""
+        return self.file.suffix == ".pt"
+
 
 class Remedy(Block, family="evaluation.remedies"):
     """One way to help."""

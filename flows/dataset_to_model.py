@@ -24,6 +24,7 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
     store = stages.open_store(recipe)
     prepared, snapshot = (None, store.at(recipe.snapshot)) if recipe.snapshot else prepare(recipe, store)
     tracking = Tracking(Home.of(recipe.home))
+    asked = recipe
     if recipe.split.k_fold:
         recipe = tasks.choose_steps(recipe, store, snapshot, tracking)
     job = stages.prepare_job(recipe, snapshot)
@@ -32,7 +33,7 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
         if already is not None and already.version:
             judgement, fresh = already, False
         else:
-            run = stages.begin_run(job, tracking)
+            run = stages.begin_run(job, tracking, asked)
             try:
                 tasks.describe(job, store, tracking, run)
                 tasks.encode(job, store)

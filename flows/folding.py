@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from core.errors import NotEnoughData
+from core.errors import NotEnoughData, VelaturaError
 from core.progress import say
 from core.snapshot import Snapshot
 from evaluation.metrics.probe import Probe
 from flows import stages
-from flows.curve import probe_of
+from flows.curve import pause_probe
 from flows.folds import Folded, Part, keep, part_of, path_of, pooled
 from flows.job import Job
 from flows.material import gather
@@ -54,7 +54,7 @@ def of_part(recipe: Recipe, number: int, count: int) -> Recipe:
 
 
 def whole_probe(recipe: Recipe) -> Probe:
-    """The recipe's probe, of all pictures at each look: there are few."""
+    """The recipe's probe, of as many pictures as training itself would take the time of: there are few."""
     probe = next(metric for metric in recipe.metrics if metric.kind == "probe")
     assert isinstance(probe, Probe)
     return probe.model_copy(update={"share": 1.0, "most": max(probe.most, 64)})
@@ -66,10 +66,14 @@ def trained_without(recipe: Recipe, store: Store, snapshot: Snapshot, tracking: 
     with stages.alone(job):
         run = stages.begin_run(job, tracking)
         tracking.tag(run, {"velatura.fold": f"{recipe.fold}"})
-        stages.train_model(job, tracking, run)
+        try:
+            stages.train_model(job, tracking, run)
+        except (VelaturaError, KeyboardInterrupt):
+            tracking.end(run, "FAILED")
+            raise
         tracking.end(run)
     evidence = gather(job, store, job.recipe.family.load(device=job.device)).evidence
-    return part_of(job, probe_of(job), evidence)
+    return part_of(job, pause_probe(job), evidence)
 
 
 def with_steps(recipe: Recipe, found: Folded) -> Recipe:

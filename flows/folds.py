@@ -68,7 +68,7 @@ class Folded:
         low, high = self.as_good
         tie = f"{low} to {high} are as good as can be told" if low != high else "no other step is as good"
         return (
-            f"All pictures were trained on. {self.parts} shorter runs, each without a part of them, chose step "
+            f"All pictures were trained on. {self.parts} runs, each without a part of them, chose step "
             f"{self.best} ({tie}); learning and gap are those of the pictures while they were held out there."
         )
 

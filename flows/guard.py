@@ -17,7 +17,7 @@ from flows.deciding import Change, Decision, Trained, decide
 from flows.home import Home
 from flows.job import reader
 from flows.recipe import Recipe
-from flows.tracking import SPEC, Tracking
+from flows.tracking import ASKED, SPEC, Tracking
 from store.store import Store
 
 
@@ -25,7 +25,8 @@ def decide_for(recipe: Recipe, store: Store, newest: Snapshot) -> Decision:
     """Whether to train the recipe on ``newest``; `TrackingError` where MLflow does not say what was trained."""
     tracking, spec = Tracking(Home.of(recipe.home)), recipe.model_key("")
     try:
-        same = finished(tracking, f"tags.`velatura.key` = '{recipe.model_key(newest.manifest)}'")
+        key = recipe.model_key(newest.manifest)
+        same = finished(tracking, f"tags.`velatura.key` = '{key}'") or finished(tracking, f"tags.`{ASKED}` = '{key}'")
         last = same or finished(tracking, f"tags.`{SPEC}` = '{spec}'")
     except MlflowException as error:
         raise TrackingError(f"MLflow at {tracking.home.tracking} does not say what was trained: {error}") from None

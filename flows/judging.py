@@ -61,7 +61,9 @@ def judge(job: Job, store: Store) -> Judgement:
     weights = keep_weights(job, kept, verdicts[kept])
     pictures = write_pictures(job, shown, nearest, bench.real["train"].pixels)
     found = Found(curve, verdicts[kept], measured[kept], shown, nearest)
-    notes = (folded.words if folded else "", bench.doubt_of_captions())
+    lacking = [(one.kind, bench.lacks(one, candidate_of(job, kept))) for one in job.recipe.metrics]
+    unseen = [f"Not measured: {kind} ({why})." for kind, why in lacking if why and kind not in measured[kept]]
+    notes = (folded.words if folded else "", *unseen, bench.doubt_of_captions())
     dataset = replace(dataset_of(job, store, material), notes=tuple(filter(None, notes)))
     write_report(job.folder / "report.html", report_data(job, dataset, found, kept, last))
     return Judgement(

@@ -139,8 +139,8 @@ class Ladder:
             self.tracking.tag(run, {"mlflow.parentRunId": self.parent})
             try:
                 stages.train_model(job, self.tracking, run)
-            except TrainingFailed as error:
-                if "not finite" not in str(error):
+            except (VelaturaError, KeyboardInterrupt) as error:
+                if not (isinstance(error, TrainingFailed) and "not finite" in str(error)):
                     self.tracking.end(run, "FAILED")
                     raise
                 self.tracking.end(run)  # too high a rate is an answer, too

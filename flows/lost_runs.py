@@ -36,8 +36,8 @@ def end_lost(api: str, silent: float = MISSED * HEARTBEAT) -> list[str]:
     """
     now, lost = datetime.now(UTC), []
     for run in _running(api, {}):
-        last = _last_sign(api, run["id"])
-        if last is not None and (now - last).total_seconds() > silent:
+        last, began = _last_sign(api, run["id"]), datetime.fromisoformat(run["state"]["timestamp"])
+        if last is not None and (now - max(last, began)).total_seconds() > silent:  # begun again: its signs are old
             lost.append(run)
     return [
         _end(api, run, "no sign of life: its worker was killed or cut off, perhaps with the server") for run in lost

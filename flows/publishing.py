@@ -1,6 +1,7 @@
 """What a judged run tells MLflow: pictures by step, files, figures and tags, a model per checkpoint, the version."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ def publish(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> str
         for number, path in enumerate(sorted(job.step_folder(step).glob("sample-*.png"))):
             with Image.open(path) as image:
                 tracking.log_picture(run, f"samples/prompt{number}", step, np.asarray(image.convert("RGB")))
-    log_checkpoints(job, tracking, run)
+    at_the_end = end_figures(job, judgement)
+    tracking.log_figures(run, at_the_end)
+    log_checkpoints(job, tracking, run, at_the_end)
     for name, file in judgement.files.items():
         ours = job.recipe.train.adapter.files
         folder = "weights" if name in ours else {"report": ""}.get(name, "pictures")
@@ -28,6 +31,7 @@ def publish(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> str
         "velatura.verdict": judgement.state,
         "velatura.best_step": str(judgement.kept_step),
         "velatura.last_verdict": judgement.last_state,
+        **({"velatura.culprit": judgement.culprit} if judgement.culprit else {}),
         **{
             f"velatura.{name}": f"{judgement.figures[key]:.3f}"
             for name, key in TAGGED.items()
@@ -53,12 +57,26 @@ def verdict_figures(judgement: Judgement) -> list[Figure]:
     now = int(time.time() * 1000)
     known = {name: judgement.figures[key] for name, key in TAGGED.items() if key in judgement.figures}
     known["best_step"] = float(judgement.kept_step)
+    if judgement.best_strength is not None:
+        known["best_strength"] = judgement.best_strength
     return [Figure(f"verdict/{name}", value, judgement.kept_step, now) for name, value in known.items()]
 
 
-def log_checkpoints(job: Job, tracking: Tracking, run: str) -> None:
+def end_figures(job: Job, judgement: Judgement) -> list[Figure]:
+    """What was measured after training, of the kept and the last checkpoint: what no pause has logged."""
+    now, said = int(time.time() * 1000), {(figure.key, figure.step) for figure in read(job.spool)}
+    measured = {judgement.last_step: judgement.last_figures, judgement.kept_step: judgement.figures}
+    return [
+        Figure(name, value, step, now)
+        for step, figures in measured.items()
+        for name, value in figures.items()
+        if (name, step) not in said
+    ]
+
+
+def log_checkpoints(job: Job, tracking: Tracking, run: str, more: Sequence[Figure] = ()) -> None:
     """A logged model for each checkpoint that was looked at, with its figures: MLflow's models table is the curve."""
-    said = read(job.spool)
+    said = [*read(job.spool), *more]
     file = job.recipe.train.adapter.files["weights"]
     for step in job.looked:
         if step:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from core.progress import say
@@ -61,8 +64,10 @@ class Remedies:
         """The lightest verdict; among equals the most learning; where that ties, the first that was tried."""
         first = min(GRAVITY.index(one.verdict.state) for one in self.tried)
         among = [one for one in self.tried if GRAVITY.index(one.verdict.state) == first]
-        most = max(one.probe.learning.value for one in among)
-        return next(one for one in among if one.probe.learning.value > most - 0.02)
+        known = [one.probe.learning.value for one in among if math.isfinite(one.probe.learning.value)]
+        if not known:  # no picture is held out
+            return among[0]
+        return next(one for one in among if one.probe.learning.value > max(known) - 0.02)
 
 
 def try_remedies(job: Job, remedies: Sequence[Remedy], step: int, *, samples: bool = True) -> Remedies:
@@ -124,6 +129,10 @@ def by_training(job: Job, found: Verdict, kept: int) -> list[tuple[str, str]]:
     if states & {"overfit", "memorised"} and train.text_encoder is not None:
         advice.append(("leave the text encoder as it is", "train.text_encoder=null"))
     if "drifted" in states and train.class_pictures is None:
-        prompts = ", ".join(job.recipe.samples.prior[:4])
-        advice.append(("prior preservation, against forgetting", f"'train.class_pictures={{prompts: [{prompts}]}}'"))
+        prompts = list(job.recipe.samples.prior)
+        few = len(prompts) // 3  # drift is measured with the others, or it would be of what was trained
+        if few:
+            trained, measured = json.dumps({"prompts": prompts[:few]}), json.dumps(prompts[few:])
+            change = f"{quote(f'train.class_pictures={trained}')} {quote(f'samples.prior={measured}')}"
+            advice.append(("prior preservation, against forgetting; drift is measured with the other prompts", change))
     return advice

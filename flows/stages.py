@@ -29,7 +29,7 @@ from flows.pages.data import write_card
 from flows.reaching import kept_trying
 from flows.recipe import Recipe
 from flows.spool import Outbox
-from flows.tracking import SPEC, Tracking
+from flows.tracking import ASKED, SPEC, Tracking
 from store.carried import Carried
 from store.folder import absolute, point
 from store.lock import exclusive
@@ -130,14 +130,19 @@ def alone(job: Job) -> Iterator[None]:
         yield
 
 
-def begin_run(job: Job, tracking: Tracking) -> str:
-    """The MLflow run of a job, with parameters and dataset; an interrupted one goes on."""
+def begin_run(job: Job, tracking: Tracking, asked: Recipe | None = None) -> str:
+    """The MLflow run of a job, with parameters and dataset; an interrupted one goes on.
+
+    ``asked``: the recipe as it was written, where the job's number of steps was chosen by parts; the guard asks for it.
+    """
+    asked = asked or job.recipe
     tags = {
         "velatura.recipe": job.recipe.name,
         "velatura.base": job.recipe.base,
         "velatura.dataset": job.snapshot.tag,
         "velatura.manifest": job.snapshot.manifest,
-        SPEC: job.recipe.model_key(""),
+        SPEC: asked.model_key(""),
+        ASKED: asked.model_key(job.snapshot.manifest),
     }
 
     def begin() -> str:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 EXPERIMENT = "velatura"
 KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
 """tag of the experiment"""
-SPEC = "velatura.spec"
+SPEC, ASKED = "velatura.spec", "velatura.asked"
 """tag of a run: what its model follows from, but for the data"""
 
 

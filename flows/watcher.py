@@ -11,7 +11,6 @@ from pathlib import Path
 
 from prefect.deployments import run_deployment
 
-from core.errors import ServerError
 from flows.noticing import noticing
 from flows.recipe import read_recipe
 
@@ -22,15 +21,17 @@ EVER = 3600.0
 
 
 def keep_watching(recipe: Path) -> None:
-    """Until something from outside ends it; `ServerError` where the source does not tell of changes.
+    """Until something from outside ends it. Where the source does not tell of changes, the schedule alone lists it.
 
     What changes during a look is seen after it. A server that is away ends this; whoever started it starts it again,
     and it begins with a look.
     """
     source = read_recipe(recipe).pictures
     told = noticing(source)
-    if told is None:
-        raise ServerError(f"{source.name} does not tell of changes; the schedule of {LOOK} lists it")
+    if told is None:  # no watches are left on this machine, say: no reason to end whoever keeps this running
+        print(f"{source.name} does not tell of changes; the schedule of {LOOK} lists it", flush=True)
+    while told is None:
+        time.sleep(EVER)
     while True:
         print(f"{source.name}: {LOOK} is started", flush=True)
         run_deployment(LOOK, as_subflow=False)

@@ -20,7 +20,10 @@ PARTS = ("down_blocks", "mid_block", "up_blocks", "text_encoder")
 
 
 class Merge(Remedy):
-    """Outer blocks hold colours and strokes, inner ones what is where; which of them hold copies differs by run."""
+    """Outer blocks hold colours and strokes, inner ones what is where; which of them hold copies differs by run.
+
+    Learned words and hypernetworks have no blocks and are left alone.
+    """
 
     weights: tuple[Mapping[str, float], ...] = Field(
         ({"down_blocks": 0.5}, {"mid_block": 0.5}, {"up_blocks": 0.5}), min_length=1
@@ -39,6 +42,8 @@ class Merge(Remedy):
             raise ValueError(f"weights: there is no part {', '.join(unknown)}; known: {', '.join(PARTS)}")
 
     def candidates(self, patient: Patient, backbone: Backbone) -> list[Candidate]:  # noqa: ARG002
+        if patient.learned_words or patient.hypernetwork:
+            return []
         if self.other:
             other, rest = Path(self.other).expanduser(), 1 - self.share
             mixed = [(patient.file, dict.fromkeys((*PARTS, "rest"), rest)), (other, dict.fromkeys(PARTS, self.share))]

@@ -19,6 +19,6 @@ class Weaken(Remedy):
     strengths: tuple[float, ...] = Field((0.8, 0.6, 0.4), min_length=1)
 
     def candidates(self, patient: Patient, backbone: Backbone) -> list[Candidate]:  # noqa: ARG002
-        if patient.file.suffix == ".pt":
+        if patient.learned_words:
             return []
         return [from_file(patient.file, strength=one, name=f"strength {one:g}") for one in self.strengths]

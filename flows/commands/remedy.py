@@ -149,7 +149,7 @@ def told(found: Remedies, advice: list[tuple[str, str]], recipe: Path, files: di
     console.print(f"\n[bold]to do[/]    {escape(words)} ({best.verdict.state})", soft_wrap=True)
     for why, change in advice:
         console.print(f"[bold]or train[/] {escape(why)}:", soft_wrap=True)
-        console.print(f"         velatura run {escape(str(recipe))} {escape(change)}", soft_wrap=True, markup=False)
+        console.print(f"         velatura run {recipe} {change}", soft_wrap=True, markup=False)
     for name, path in files.items():
         console.print(f"{name:<8} {escape(path)}", soft_wrap=True)
 

@@ -122,14 +122,21 @@ def test_two_adapters_are_mixed_by_their_shares(tiny: Backbone, patient: Patient
     assert not torch.allclose(half, other)
 
 
-def test_what_cannot_be_merged_is_told(tiny: Backbone, tmp_path: Path) -> None:
-    word = Adapter.parse({"kind": "textual_inversion", "word": "qzx"}).attach(tiny)
-    word.export(tmp_path, {})
-    word.detach()
-    file = next(path for path in tmp_path.iterdir() if path.suffix == ".safetensors")
-    (candidate, *_) = Merge().candidates(Patient(file), tiny)
-    with pytest.raises(RecipeError, match="cannot be merged"), candidate.on(tiny):
-        pass
+@pytest.mark.parametrize(("kind", "weakened"), [("textual_inversion", 0), ("hypernetwork", 3)])
+def test_what_has_no_blocks_is_not_merged_and_words_are_not_weakened(
+    kind: str, weakened: int, tiny: Backbone, tmp_path: Path
+) -> None:
+    adapter = Adapter.parse({"kind": kind, **({"word": "qzx"} if kind == "textual_inversion" else {})}).attach(tiny)
+    adapter.export(tmp_path, {})
+    adapter.detach()
+    patient = Patient(tmp_path / Adapter.of_kind(kind).files["weights"])
+    assert Merge().candidates(patient, tiny) == []
+    found = Weaken().candidates(patient, tiny)
+    assert len(found) == weakened
+    answers(tiny, found)
+
+
+def test_parts_that_no_network_has_are_told() -> None:
     with pytest.raises(RecipeError, match="no part heads"):
         Remedy.parse({"kind": "merge", "weights": [{"heads": 0.5}]})
 

@@ -9,8 +9,10 @@ import pytest
 from core.errors import NotEnoughData, RecipeError
 from curation.splits import Split
 from evaluation.metrics.probe import Probe
+from flows import stages
 from flows.dataset_to_model import dataset_to_model
 from flows.folds import Part, in_fold, pooled
+from flows.guard import decide_for
 from flows.recipe import check
 from tests.backbones.tiny import make_sd15
 from tests.curation.test_splits import record
@@ -48,24 +50,33 @@ def test_the_parts_together_choose_the_step_and_say_how_sure_that_is() -> None:
     found = pooled([part(seed, 100) for seed in range(3)], Probe(timesteps=(500,)))
     assert found.best == 100 and found.as_good == (100, 100)
     assert found.curve[100].count("held_out") == 12
-    assert "3 shorter runs" in found.words and "step 100 (no other step is as good)" in found.words
+    assert "3 runs, each without" in found.words and "step 100 (no other step is as good)" in found.words
 
 
 @pytest.mark.usefixtures("prefect_api")
 def test_a_small_set_is_trained_on_as_a_whole_and_judged_by_its_parts(tmp_path: Path) -> None:
-    six_pictures(tmp_path / "pictures", 10)
+    six_pictures(tmp_path / "pictures", 16)  # more on a side than a look has time for
     pictures = {"kind": "folder", "path": str(tmp_path / "pictures")}
     base = make_sd15(tmp_path / "base", layers=1)
-    spec = {"split": {"k_fold": 2}, "metrics": ["probe"], "home": str(tmp_path / "data"), "base": str(base)}
+    spec = {
+        "split": {"k_fold": 2},
+        "metrics": ["probe", "memorisation"],
+        "home": str(tmp_path / "data"),
+        "base": str(base),
+    }
     train = {"steps": 2, "batch_size": 2, "checkpoint_every": 2, "probe_every": 1}
     done = dataset_to_model(check(SMALL | {"pictures": pictures, "train": train} | spec, "test"))
     assert done.job.snapshot.held_out == 0
     assert {"probe/learning", "probe/learning_low"} <= set(done.judgement.figures)
-    assert "2 shorter runs" in Path(done.judgement.files["report"]).read_text()
+    assert "2 runs, each without" in Path(done.judgement.files["report"]).read_text()
     assert len(list(done.job.folder.parent.glob("six-*/job.json"))) == 3
+    assert "Not measured: memorisation" in Path(done.judgement.files["report"]).read_text()
+    asked = check(SMALL | {"pictures": pictures, "train": train} | spec, "test")
+    said = decide_for(asked, stages.open_store(asked), done.job.snapshot)
+    assert not said.train and "nothing has been trained" not in said.reason
     again = dataset_to_model(check(SMALL | {"pictures": pictures, "train": train} | spec, "test"))
     assert not again.fresh
-    with pytest.raises(NotEnoughData, match="cannot be cut into 7 parts"):
+    with pytest.raises(NotEnoughData, match="cannot be cut into 9 parts"):
         dataset_to_model(
-            check(SMALL | {"pictures": pictures, "train": train} | spec | {"split": {"k_fold": 7}}, "test")
+            check(SMALL | {"pictures": pictures, "train": train} | spec | {"split": {"k_fold": 9}}, "test")
         )
