@@ -76,7 +76,7 @@ bench-training: $(INSTALLED) ## what the training loop costs over a bare one, an
 bench-training-kills: $(INSTALLED) ## training killed with -9, stopped, out of room: 90 times; does it end with the same bits?
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.training_kills
 
-bench-verdict: $(INSTALLED) ## is what is said of a run true? about 70 runs, an hour and a half; TOLD=1 judges what is recorded
+bench-verdict: $(INSTALLED) ## is what is said of a run true? 80 runs, an hour and a half; TOLD=1 judges what is recorded
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.verdict $(if $(TOLD),--told)
 
 bench-gpu: $(INSTALLED) ## training steps of SD 1.5's and SDXL's shape, where there is a GPU

@@ -1,8 +1,9 @@
 """Which runs the proof of the verdict is made of: each a small change of the demo's recipe.
 
 The main field: 8, 20 and 60 trained pictures; a low, a right and a high learning rate; LoRA, LoRA with the text
-encoder, LoHa and full training; two styles, and prior preservation in half of the runs, both dealt out evenly; and
-twelve that go on three times as long. Beside it are runs of several seeds made for one question (`for_one_question`).
+encoder, LoHa and full training; two styles, and prior preservation in half of these, both dealt out evenly; and 24
+that go on three times as long, without it. Beside it are runs of several seeds made for one question
+(`for_one_question`).
 """
 
 import itertools

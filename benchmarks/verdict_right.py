@@ -73,7 +73,7 @@ def is_memorised(look: Look, run: Sequence[Look]) -> bool | None:  # noqa: ARG00
 
 
 def is_drifted(look: Look, run: Sequence[Look]) -> bool | None:  # noqa: ARG001
-    """What the base knew is predicted with half as much error again."""
+    """What the base knew is predicted with twice the error."""
     return beyond(mean_of(look.truth["known"]), FORGOTTEN)
 
 

@@ -39,7 +39,7 @@ class Thresholds(BaseModel):
     most_copies: float = 0.1
     """a share of samples that somebody who uses the model will come across"""
     times_chance: float = 3.0
-    """and surely more copies than chance gives, by an estimate that few pictures make too low: at most 1 % of sets of
+    """and surely more copies than chance gives, by an estimate that few pictures make too low: at most 1.2 % of sets of
     drawings without any copy among the samples are called memorised (`benchmarks/verdict_copies.py`)"""
     most_drift: float = 0.45
     """relative: change of the prediction beside the base's own error. From there on what the base drew is predicted

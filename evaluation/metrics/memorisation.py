@@ -25,10 +25,10 @@ Cost: no forward passes; the samples are what costs (0.6 s of a core each on the
 How well it tells: of 117 samples of runs that went on for too long, each beside its nearest training picture, three
 readers called 97 % copies that were nearer than .7, half of those at .8, and one in eight beyond .85; any two of them
 agreed on 91 %. Of 3,000 sets of drawings (8 + 6, 20 + 7 and 60 + 20 trained and held-out ones; two styles) with 24
-other drawings as samples the verdict calls at most 1 % memorised, and 92 to 99 % of those in which half of the samples
-are replaced by copies (`benchmarks/verdict_copies.py`). With the pictures' own 1st percentile it found 57 % of 60 + 20.
-(The plain difference of pixels takes pale blurs for copies, 0.2 to 1.0 of the time.) By CLIP copies are found 0.0 to
-0.2 of the time: a small CLIP sees a style's pictures all alike, so its rate is shown and not judged.
+other drawings as samples the verdict calls 1.2 % at most memorised, and 92 to 99 % of those in which half of the
+samples are replaced by copies (`benchmarks/verdict_copies.py`). With the pictures' own 1st percentile it found 57 % of
+60 + 20. (The plain difference of pixels takes pale blurs for copies, 0.2 to 1.0 of the time.) By CLIP copies are found
+0.0 to 0.2 of the time: a small CLIP sees a style's pictures all alike, so its rate is shown and not judged.
 
 When it lies: samples from training captions show the same subjects and so are nearer than held-out pictures by
 right: take held-out captions, or both, and look at the pairs; very plain pictures (one dot on white) are all near to
