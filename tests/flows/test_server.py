@@ -125,6 +125,9 @@ def test_runs_that_fell_silent_while_the_server_was_away_are_ended(server: dict[
     assert end_those(api, [runs["silent"], runs["another's"]], "ended") == ["another's"]
     assert states() == {**given, **over, "another's": "CRASHED"}
     assert end_those(api, [], "ended") == []
+    again = {"state": {"type": "RUNNING"}, "force": True}
+    send(server, f"/flow_runs/{runs['silent']}/set_state", again)
+    assert "silent" not in end_lost(api, silent=20), "it was begun again, and its signs are of before"
 
 
 def test_a_worker_trains_a_model_and_one_changed_file_is_too_little_for_another(
