@@ -23,8 +23,8 @@ from flows.bench import MORE
 
 SETS = 500
 """of each size and style"""
-SIZES = ((8, 6), (20, 7), (60, 20))
-"""trained and held-out drawings"""
+SIZES = ((8, 6), (20, 7), (60, 20), (8, 0), (20, 0), (60, 0))
+"""trained and held-out drawings; without any where a small set is judged by its parts"""
 SAMPLES = 24
 SHARES = (0.0, 0.3, 0.5)
 """of the samples that are copies"""

@@ -25,7 +25,7 @@ from evaluation.case import Case
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
 
-Need = Literal["cases", "prior", "samples", "pictures", "strengths"]
+Need = Literal["cases", "prior", "samples", "pictures", "strengths", "words"]
 Observation = Mapping[str, NDArray[np.generic]]
 
 
@@ -134,7 +134,7 @@ class Metric(Block, family="evaluation.metrics"):
 
     needs: ClassVar[frozenset[Need]] = frozenset()
     """``cases`` are cheap enough for a pause in training; ``samples`` have to be made first; ``strengths`` ask for a
-    file that can be put on again"""
+    file that can be put on again, ``words`` for a text encoder that was trained"""
 
     def shots(self, wording: Wording) -> tuple[Shot, ...]:  # noqa: ARG002
         """The samples that are to stand in `Subject.samples`; none: those in which copies are looked for."""

@@ -46,7 +46,7 @@ class Verdict:
     """the part that learned by heart, where that was measured and is sure"""
 
     def dump(self) -> dict[str, Any]:
-        """As JSON can say it: what stands in verdict.json."""
+        """As JSON can say it; its findings stand in verdict.json."""
         return _finite(asdict(self))  # type: ignore[no-any-return]
 
 

@@ -15,6 +15,7 @@ from backbones.backbone import Backbone
 from backbones.clip import Clip
 from backbones.embedding import Embedder
 from backbones.encoding import embeddings
+from backbones.words import LearnedWord
 from captioning.belonging import mixed_up
 from core.cache import Array, Cache, remembered
 from core.errors import NotEnoughData
@@ -162,9 +163,16 @@ class Bench:
             return "no ordinary prompts"
         if "samples" in metric.needs and not self.many:
             return "no samples are drawn"
-        if "pictures" in metric.needs and (not len(self.real["held_out"]) or len(set(self.real["train"].groups)) < 2):
-            return "no held-out pictures, or only one trained one"
+        if "pictures" in metric.needs and not len(self.real["held_out"]):
+            return "no held-out pictures"
+        if "words" in metric.needs and not self._speaks(candidate):
+            return "the text encoder was not trained"
         return "nothing that has a strength" if "strengths" in metric.needs and candidate.at is None else ""
+
+    def _speaks(self, candidate: Candidate) -> bool:
+        """Whether its text encoder says texts otherwise than the base's; a learned word alone is no part of one."""
+        with candidate.on(self.backbone):
+            return any(one.words and not isinstance(one, LearnedWord) for one in self.backbone.tunings)
 
     def measured(self, candidate: Candidate, metrics: Sequence[Metric]) -> dict[str, Measured]:
         """What each metric finds of a network beside the base; those that lack something are left out."""

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from core.marks import never_held_out
 from core.record import Record
 from core.seeding import seed_of
-from evaluation.comparing import fallen
+from evaluation.findings import Thresholds
+from evaluation.intervals import deviations
 from evaluation.metric import Evidence, load_observation, save_observation
 from evaluation.metrics.probe import Probe, ProbeResult, Side
+from evaluation.patience import given_up
 from evaluation.verdict import best_step
 from flows.job import Job
 
@@ -56,20 +58,38 @@ class Folded:
         return best_step({step: one for step, one in self.curve.items() if step})
 
     @property
-    def as_good(self) -> tuple[int, int]:
-        """The first and the last step of which it is not sure that they are worse."""
-        best = self.curve[self.best]
-        ties = [s for s, one in self.curve.items() if s and (s == self.best or not fallen(one, best).low > 0)]
-        return min(ties), max(ties)
+    def turned(self) -> bool:
+        """Whether new pictures are surely known worse at the last step than before: no longer run is needed."""
+        return given_up(self.curve, 1)
+
+    @property
+    def interval(self) -> tuple[int, int]:
+        """Between which steps the choice would fall with other pictures of the kind, in 95 of 100 cases.
+
+        By a bootstrap over groups; of each draw the first step that is within a tie of the most learning.
+        """
+        steps = [step for step in sorted(self.curve) if step]
+        learned = np.stack([-self.curve[step].held_out_means() for step in steps], 1)
+        drawn = learned.mean(0) + deviations(learned, "folds")
+        first = (drawn >= drawn.max(1, keepdims=True) - Thresholds().tie).argmax(1)
+        low, high = np.quantile(first, [0.025, 0.975], method="inverted_cdf")
+        return min(steps[low], self.best), max(steps[high], self.best)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The step and its interval, as MLflow takes them."""
+        low, high = self.interval
+        return {"folds/step": float(self.best), "folds/step_low": float(low), "folds/step_high": float(high)}
 
     @property
     def words(self) -> str:
         """For the report."""
-        low, high = self.as_good
-        tie = f"{low} to {high} are as good as can be told" if low != high else "no other step is as good"
+        low, high = self.interval
+        sure = f"with other pictures of the kind {low} to {high}, 95 %" if low != high else "the same in 95 % of draws"
         return (
-            f"All pictures were trained on. {self.parts} runs, each without a part of them, chose step "
-            f"{self.best} ({tie}); learning and gap are those of the pictures while they were held out there."
+            f"All pictures were trained on. {self.parts} runs up to step {max(self.curve)}, each without a part of "
+            f"them, chose step {self.best} ({sure}); learning and gap are those of the pictures while they were held "
+            "out there."
         )
 
 
@@ -83,10 +103,10 @@ class Part:
     side: tuple[Side, ...]
 
 
-def part_of(job: Job, probe: Probe, evidence: Evidence) -> Part:
-    """What the trainer observed in a finished run of one part."""
+def part_of(job: Job, probe: Probe, evidence: Evidence, until: int) -> Part:
+    """What the trainer observed in the run of one part, up to a step."""
     asked = probe.asked(evidence)
-    folders = {step: job.step_folder(step) / f"{probe.kind}.npz" for step in job.looked}
+    folders = {step: job.step_folder(step) / f"{probe.kind}.npz" for step in job.looked if step <= until}
     losses = {step: np.asarray(load_observation(path)["losses"], np.float64) for step, path in folders.items()}
     return Part(losses, tuple(case.group or case.record for _, case in asked), tuple(side for side, _ in asked))
 

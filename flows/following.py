@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from core.progress import report, say
 from flows.job import Job
-from flows.reaching import kept_trying
+from flows.picture_series import PictureSeries
+from flows.reaching import is_reachable, kept_trying
 from flows.spool import Outbox
 from flows.tracking import Tracking
 
@@ -22,6 +24,7 @@ class Following:
     def __init__(self, job: Job, tracking: Tracking, run: str) -> None:
         self._job, self._tracking, self._run = job, tracking, run
         self._outbox, self._due = Outbox(job.spool), 0.0
+        self._series = PictureSeries(job, tracking, run)
         self._plan, self._progress = Announced(job.plan), Steps(job)
 
     def look(self) -> None:
@@ -29,10 +32,19 @@ class Following:
         self._plan.tell()
         if time.monotonic() >= self._due:
             self._tracking.drain(self._run, self._outbox)
+            self._show()
             self._due = time.monotonic() + EVERY
         else:
             self._outbox.look()
         self._progress.tell(self._outbox.step)
+
+    def _show(self) -> None:
+        """What was drawn so far. Where MLflow does not take it now: at the next look, or with the rest at the end."""
+        from mlflow.exceptions import MlflowException
+
+        if self._series.waiting and is_reachable(self._tracking.home.tracking):
+            with suppress(MlflowException):
+                self._series.send()
 
     def to_the_end(self) -> None:
         """The trainer has reached its end: what is left is delivered, however long MLflow is away.
@@ -70,4 +82,4 @@ class Steps:
             self._measuring = not self._job.mark(0).exists()
             report("measuring the base", 1 - self._measuring, 1)
         else:
-            report("training", step, self._job.recipe.train.steps)
+            report("training", step, self._job.recipe.train.end)

@@ -57,6 +57,15 @@ class Job:
         """The folder of one looked-at step."""
         return self.steps / f"{step:06d}"
 
+    def samples(self, step: int) -> list[Path]:
+        """What was drawn at a looked-at step, in the order of the prompts."""
+        found = self.step_folder(step).glob("sample-*.png")
+        return sorted(found, key=lambda path: int(path.stem.partition("-")[2]))  # 10 comes after 9
+
+    def sheet(self, step: int) -> Path:
+        """The same beside what the base drew, as one picture."""
+        return self.step_folder(step) / "samples.png"
+
     @property
     def training(self) -> Path:
         """Where the loop keeps its checkpoints and exported weights."""
@@ -78,7 +87,7 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether training has reached its last step, or one at which it had seen enough."""
-        return self.recipe.train.steps in self.looked or self.gave_up.exists()
+        return self.recipe.train.end in self.looked or self.gave_up.exists()
 
     @property
     def gave_up(self) -> Path:

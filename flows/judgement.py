@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from core.files import write_text
 from flows.job import Job
@@ -23,8 +24,11 @@ class Judgement:
     figures: Mapping[str, float]
     """of the kept step, such as ``probe/learning``"""
     last_figures: Mapping[str, float]
-    findings: Sequence[Mapping[str, str]] = ()
-    """all that was found of the kept step, the gravest first: ``state``, ``words``, ``remedy``"""
+    findings: Sequence[Mapping[str, Any]] = ()
+    """all that was found of the kept step, the gravest first: ``state``, ``words``, ``remedy``, and the ``figures``
+    that say so, each with ``name``, ``value``, ``low`` and ``high``"""
+    doubts: Sequence[str] = ()
+    """what speaks against believing the figures: a split that leaks, captions that were mixed up"""
     best_strength: float | None = None
     """where the kept weights are best used; None where that was not measured"""
     culprit: str = ""

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 
 from backbones.backbone import Backbone
@@ -16,11 +17,15 @@ from flows.bench import Bench
 from flows.curve import in_pauses, measure_step, probe_curve, probe_of
 from flows.job import Job, reader
 from flows.judgement import Judgement
+from flows.leaking import doubt_of_split
 from flows.material import Material, gather
 from flows.nearest_pairs import nearest_of
 from flows.run_report import Found, dataset_of, report_data, weights_name, write_pictures
 from store.store import Store
 from training.files import restamp
+
+OF_USE = ("strength", "which_part")
+"""metrics that say how a file is best used: asked of the one that is kept"""
 
 
 def judge(job: Job, store: Store) -> Judgement:
@@ -36,7 +41,8 @@ def judge(job: Job, store: Store) -> Judgement:
     kept = last if folded else best_step(curve) or last
     bench = bench_of(job, store, backbone, material)
     drawn = {step: bench.shown(candidate_of(job, step)) for step in dict.fromkeys((0, kept, last))}
-    measured = {step: found_at(job, bench, step) for step in dict.fromkeys((kept, last))}
+    asked = {last: [metric for metric in job.recipe.metrics if metric.kind not in OF_USE], kept: job.recipe.metrics}
+    measured = {step: found_at(job, bench, step, metrics) for step, metrics in asked.items()}
     if folded:
         measured[kept]["probe"] = folded.curve[kept]  # of its own pictures none is held out
     verdicts = {
@@ -61,10 +67,14 @@ def judge(job: Job, store: Store) -> Judgement:
     weights = keep_weights(job, kept, verdicts[kept])
     pictures = write_pictures(job, shown, nearest, bench.real["train"].pixels)
     found = Found(curve, verdicts[kept], measured[kept], shown, nearest)
-    lacking = [(one.kind, bench.lacks(one, candidate_of(job, kept))) for one in job.recipe.metrics]
-    unseen = [f"Not measured: {kind} ({why})." for kind, why in lacking if why and kind not in measured[kept]]
-    notes = (folded.words if folded else "", *unseen, bench.doubt_of_captions())
-    dataset = replace(dataset_of(job, store, material), notes=tuple(filter(None, notes)))
+    unseen = [
+        f"Not measured: {one.kind} ({bench.lacks(one, candidate_of(job, kept)) or 'too few pictures'})."
+        for one in job.recipe.metrics
+        if one.kind not in measured[kept]
+    ]
+    doubts = tuple(filter(None, (doubt_of_split(job, store), bench.doubt_of_captions())))
+    notes = (*([folded.words] if folded else []), *unseen, *doubts)
+    dataset = replace(dataset_of(job, store, material), notes=notes)
     write_report(job.folder / "report.html", report_data(job, dataset, found, kept, last))
     return Judgement(
         state=verdicts[kept].state,
@@ -73,9 +83,10 @@ def judge(job: Job, store: Store) -> Judgement:
         last_state=verdicts[last].state,
         kept_step=kept,
         last_step=last,
-        figures=logged(measured[kept]),
+        figures=logged(measured[kept]) | (folded.figures if folded else {}),
         last_figures=logged(measured[last]),
-        findings=[{"state": one.state, "words": one.words, "remedy": one.remedy} for one in verdicts[kept].findings],
+        findings=verdicts[kept].dump()["findings"],
+        doubts=list(doubts),
         best_strength=verdicts[kept].best_strength if math.isfinite(verdicts[kept].best_strength) else None,
         culprit=verdicts[kept].culprit,
         stopped_early=job.gave_up.exists(),
@@ -104,11 +115,11 @@ def candidate_of(job: Job, step: int) -> Candidate:
     return from_file(job.weights(step) / job.recipe.train.adapter.files["weights"], name=f"step {step}")
 
 
-def found_at(job: Job, bench: Bench, step: int) -> dict[str, Measured]:
-    """Every metric of the recipe that there is evidence for, at one step; the probe of all its pictures."""
+def found_at(job: Job, bench: Bench, step: int, metrics: Sequence[Metric]) -> dict[str, Measured]:
+    """Every one of these metrics that there is evidence for, at one step; the probe of all its pictures."""
     seen: list[Metric] = []
     others: list[Metric] = []
-    for metric in job.recipe.metrics:
+    for metric in metrics:
         was_seen = (job.step_folder(step) / f"{metric.kind}.npz").exists() and in_pauses(job, metric) == metric
         (seen if was_seen else others).append(metric)
     found = {metric.kind: measure_step(job, metric, bench.evidence, step) for metric in seen}

@@ -8,15 +8,15 @@ from backbones.encoding import conditionings, latents
 from backbones.reading_text import TextReading
 from core.cache import Touched
 from core.errors import NotEnoughData
-from core.marks import REGULARISATION, root_of
+from core.marks import root_of
 from core.record import Record
 from core.seeding import seed_of
 from evaluation.case import Case, prior_cases
 from evaluation.metric import Evidence
 from flows.class_examples import beside, class_examples
 from flows.eviction import EVICTED, hold
-from flows.folds import in_fold
 from flows.job import Job, reader
+from flows.leaking import in_snapshot, twins
 from flows.pages.framing import framing, masked
 from store.store import Store
 from training.buckets import told as bucket_words
@@ -90,9 +90,10 @@ class Words:
 
 
 def kept_of(job: Job, store: Store) -> list[Record]:
-    """The kept pictures of the job's snapshot and fold, sorted by id; without those of regularisation."""
-    kept = [r for r in store.records(tag=job.snapshot.tag) if r.verdict == "kept" and REGULARISATION not in r.tags]
-    return in_fold(kept, job.recipe.fold)
+    """What is trained on and measured with: `in_snapshot` without held-out pictures whose twin is trained on."""
+    kept = in_snapshot(job, store)
+    leaked = twins(kept, store)
+    return [record for record in kept if record.id not in leaked]
 
 
 def wording(job: Job, store: Store, kept: Sequence[Record]) -> Words:

@@ -2,23 +2,19 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
 
 from flows.job import Job
 from flows.judgement import Judgement
+from flows.picture_series import PictureSeries
 from flows.spool import Figure, read
 from flows.tracking import Tracking
 
 
 def publish(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> str:
     """Log pictures by step, files, figures and tags, and register the kept checkpoint; the version's number."""
-    for step in job.looked:
-        for number, path in enumerate(sorted(job.step_folder(step).glob("sample-*.png"))):
-            with Image.open(path) as image:
-                tracking.log_picture(run, f"samples/prompt{number}", step, np.asarray(image.convert("RGB")))
+    PictureSeries(job, tracking, run).send()
     at_the_end = end_figures(job, judgement)
     tracking.log_figures(run, at_the_end)
     log_checkpoints(job, tracking, run, at_the_end)
@@ -32,6 +28,7 @@ def publish(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> str
         "velatura.best_step": str(judgement.kept_step),
         "velatura.last_verdict": judgement.last_state,
         **({"velatura.culprit": judgement.culprit} if judgement.culprit else {}),
+        **({"velatura.doubts": " ".join(judgement.doubts)} if judgement.doubts else {}),
         **{
             f"velatura.{name}": f"{judgement.figures[key]:.3f}"
             for name, key in TAGGED.items()
@@ -48,6 +45,7 @@ def publish(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> str
     )
     if judgement.state == "healthy":
         tracking.client.set_registered_model_alias(job.recipe.name, "challenger", version)
+    tracking.log_value(run, "verdict.json", asdict(replace(judgement, run=run, version=version)))
     tracking.end(run)
     return version
 

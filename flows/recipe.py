@@ -114,7 +114,7 @@ class Recipe(Part):
     train: Train = Train()
     samples: Samples = Samples()
     metrics: tuple[Annotated[Metric, Choice(Metric)], ...] = tuple(
-        Metric.parse(kind) for kind in ("probe", "prior_drift", "memorisation")
+        Metric.parse(kind) for kind in ("probe", "prior_drift", "memorisation", "strength", "which_part")
     )
     retrain: Retrain = Retrain()
 

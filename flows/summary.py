@@ -73,6 +73,7 @@ def in_words(outcome: Outcome) -> str:
         f"          {figure(outcome, 'learning', 'probe/learning')}",
         f"          {figure(outcome, 'gap', 'probe/gap')}{meaning_of_gap(outcome.judgement.figures)}",
         f"[bold]to do[/]     {escape(judgement.remedy)}",
+        *(f"[bold]doubt[/]     {escape(words)}" for words in judgement.doubts),
         f"[bold]kept[/]      step {judgement.kept_step} of {judgement.last_step}"
         + (", where training stopped early" if judgement.stopped_early else "")
         + (

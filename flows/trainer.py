@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from backbones.backbone import Backbone
 from core.errors import TrainingFailed, VelaturaError
 from core.files import replacing, write_text
 from core.seeding import seed_of
+from evaluation.grid import grid
 from evaluation.metric import Metric, Subject, load_observation, logged, save_observation
 from evaluation.patience import given_up
 from flows.curve import in_pauses, probe_curve
@@ -68,17 +70,27 @@ class Looker:
             base = load_observation(self.job.step_folder(0) / f"{metric.kind}.npz")
             measured[metric.kind] = metric.measure(base, observed, self.material.evidence)
         seconds = {"look/measuring_seconds": time.perf_counter() - began}
-        self._draw(folder)
+        self._draw(step)
         self.spool.write(step, logged(measured) | seconds | {"look/seconds": time.perf_counter() - began})
         write_text(self.job.mark(step), "")
 
-    def _draw(self, folder: Path) -> None:
-        spec = self.job.recipe.samples
+    def _draw(self, step: int) -> None:
+        folder, spec = self.job.step_folder(step), self.job.recipe.samples
         seeds = [seed_of("sample", spec.seed, number) % 2**32 for number in range(len(self.prompts))]
         drawn = self.backbone.sample(self.prompts, seeds, steps=spec.steps, guidance=spec.guidance) if seeds else []
         for number, pixels in enumerate(drawn):
             with replacing(folder / f"sample-{number}.png") as temporary:
                 Image.fromarray(pixels).save(temporary, "PNG")
+        if drawn:
+            self._lay_out(step)
+
+    def _lay_out(self, step: int) -> None:
+        shown = {}
+        for at in dict.fromkeys((0, step)):
+            shown[f"step {at}" if at else "base"] = [np.asarray(Image.open(path)) for path in self.job.samples(at)]
+        data = grid(self.prompts, list(shown), list(zip(*shown.values(), strict=True)))
+        with replacing(self.job.sheet(step)) as temporary:
+            temporary.write_bytes(data)
 
 
 def pause_metrics(job: Job, material: Material) -> list[Metric]:

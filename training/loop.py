@@ -48,9 +48,9 @@ def train(
             if on_ready is not None and run.peers.first:
                 on_ready(run)
             enough = False
-            if run.step % spec.probe_every == 0 or run.step == spec.steps:
+            if run.step % spec.probe_every == 0 or run.step >= spec.end:
                 enough = run.peers.any(run.pause(on_pause))
-            for step in range(run.step + 1, (run.step if enough else spec.steps) + 1):
+            for step in range(run.step + 1, (run.step if enough else spec.end) + 1):
                 losses = []
                 for batch in run.draw(step):  # one, unless the step is cut into pieces or its pictures differ in shape
                     with autocast:
@@ -70,7 +70,7 @@ def train(
 
                 # once: it may change at any moment, and what is stopped must have been saved
                 stop = run.peers.any(bool(asked))
-                pausing = step % spec.probe_every == 0 or step == spec.steps
+                pausing = step % spec.probe_every == 0 or step == spec.end
                 saving = pausing or step % spec.checkpoint_every == 0 or stop
                 if saving or step % spec.log_every == 0:
                     read = figures.read(step, kept=run.saved)
@@ -87,7 +87,7 @@ def train(
                 f"out of memory after step {run.step}: {error}; accumulate, gradient_checkpointing, a smaller "
                 "batch_size, precision: bf16 and quantise need less"
             ) from error
-        return Trained(run.step, finished=enough or run.step == spec.steps, folder=folder)
+        return Trained(run.step, finished=enough or run.step >= spec.end, folder=folder)
 
 
 def sum_of(losses: Sequence[Tensor]) -> Tensor:

@@ -73,9 +73,9 @@ def of_course(spec: Train, examples: Sequence[Example]) -> dict[str, str]:
     captions = spec.captions
     return {
         "ss_seed": str(spec.seed),
-        "ss_max_train_steps": str(spec.steps),
+        "ss_max_train_steps": str(spec.end),
         "ss_num_batches_per_epoch": str(a_round),
-        "ss_num_epochs": str(math.ceil(spec.steps / a_round)),
+        "ss_num_epochs": str(math.ceil(spec.end / a_round)),
         "ss_batch_size_per_device": str(spec.batch_size // spec.pieces),
         "ss_total_batch_size": str(spec.batch_size),
         "ss_gradient_accumulation_steps": str(spec.accumulate),

@@ -27,6 +27,8 @@ from training.scaling import LossScaling, Scaling
 from training.spec import Train
 from training.ways import Compiled, checkpointed
 
+WATCHING = ("log_every", "checkpoint_every", "probe_every", "stop_at")
+"""settings that change nothing of what is trained up to a step"""
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -81,7 +83,7 @@ class Run:
             device=backbone.device,
             pieces=spec.pieces,
         )
-        settings = spec.model_dump(mode="json", exclude={"log_every", "checkpoint_every", "probe_every", "start_from"})
+        settings = spec.model_dump(mode="json", exclude={*WATCHING, "start_from"})
         if spec.start_from:  # what counts is what stands in the file
             settings["start_from"] = start_of(spec.start_from)
         self.identity = digest("run", settings, backbone.fingerprint("network"), identity_of(examples), length=32)

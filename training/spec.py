@@ -47,6 +47,8 @@ class Train(BaseModel):
     """which parts of the pictures count; null: all of every one"""
     steps: int = Field(default=400, ge=1)
     """optimizer steps"""
+    stop_at: int | None = Field(default=None, ge=1)
+    """train no further than this step; the schedule is still that of all `steps`, so what is trained is the same"""
     batch_size: int = Field(default=4, ge=1)
     """examples in each step, all pieces and processes together"""
     accumulate: int = Field(default=1, ge=1)
@@ -79,6 +81,11 @@ class Train(BaseModel):
     """after so many looks in a row that are surely worse on held-out pictures than the best one the run ends"""
     threads: int = Field(default=1, ge=1)
     """of the CPU; the same number gives the same bits"""
+
+    @property
+    def end(self) -> int:
+        """The last step that is trained."""
+        return self.steps if self.stop_at is None else min(self.stop_at, self.steps)
 
     @property
     def pieces(self) -> int:

@@ -11,14 +11,19 @@ to the nearest training picture of another group.
   the pictures themselves where that is larger: among sixty two are often alike by chance, and must not decide.
   ``copy_rate_clip``: the same with CLIP's distance, without the .8. Intervals after Wilson. ``copy_chance``: the rate
   to expect of pictures never seen, by a normal distribution with mean and standard deviation of those ``d(x, T)``; 1 %
-  at least. Their lower tail is longer, so it may be up to about three times that.
+  at least. Their lower tail is longer, so it may be up to about three times that. Where no picture is held out
+  (`split.k_fold`) the usual is that of the training pictures alone, of which there must be 8 groups.
 - ``c_t_pixel``, ``c_t_clip``: the Mann-Whitney score C_T of Meehan, Chaudhuri, Dasgupta 2020 ("A Non-Parametric Test
   to Detect Data-Copying in Generative Models"), over one cell: U of d(samples, T) against d(held-out, T), in standard
   deviations. Below -3: samples are closer to the training set than new real pictures are. Above 3: further away.
 - ``pull_pixel``, ``pull_clip``: ``d(x, H) - d(x, T)``, nearest held-out against nearest training picture, at equally
   many groups of either side (in expectation over all ways to draw them), mean over samples, minus the same of the
   base's samples of the same prompts and seeds. Positive: training drew them to the trained pictures. The interval is a
-  bootstrap over prompts.
+  bootstrap over prompts. It and C_T are NaN where no picture is held out.
+
+Units: rates are shares of samples, C_T standard deviations; pull is a distance, 0 to 2 in pixels and to CLIP's eye.
+Source: copies by the nearest training picture, held against real pictures, as in Meehan et al.; the line by median and
+deviation, and ``pull``, are ours.
 
 Cost: no forward passes; the samples are what costs (0.6 s of a core each on the pocket base).
 
@@ -39,7 +44,7 @@ duplicates that grouping missed make the usual distance too small; 8 to 12 sampl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -54,6 +59,8 @@ from evaluation.metric import Evidence, Figure, Measured, Metric, Need, Observat
 from evaluation.nearest import among, clip_distances, expected_nearest, pixel_distances, thumbnails, to_groups
 
 Floats = NDArray[np.float64]
+LEAST, ALONE = 2, 8
+"""groups of training pictures beside held-out ones, and without: what is usual has to be seen somewhere"""
 MAD_TO_STD = 1.4826
 """standard deviations of a normal distribution in its median absolute deviation"""
 
@@ -82,7 +89,7 @@ class MemorisationResult(Measured):
 class Memorisation(Metric):
     """Distance of samples to the nearest training picture, against real pictures'."""
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"samples", "pictures"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"samples"})
 
     percentile: float = Field(1.0, gt=0, lt=50)
     """of the distances between real pictures: nearer than that is a copy"""
@@ -104,11 +111,9 @@ class Memorisation(Metric):
 
     def measure(self, base: Observation, tuned: Observation, evidence: Evidence) -> MemorisationResult:
         train, held_out = evidence.train_pictures, evidence.held_out_pictures
-        if len(set(train.groups)) < 2 or not len(held_out):
-            raise NotEnoughData(
-                f"memorisation needs two groups of training pictures and one held-out picture; there are "
-                f"{len(set(train.groups))} and {len(held_out)}"
-            )
+        count, least = len(set(train.groups)), LEAST if len(held_out) else ALONE
+        if count < least:
+            raise NotEnoughData(f"memorisation needs {least} groups of training pictures; there are {count}")
         prompts = [str(prompt) for prompt in tuned["prompt"]]
         assert len(base["prompt"]) == len(prompts), "base and tuned must have made the same samples"
         views = {
@@ -121,16 +126,20 @@ class Memorisation(Metric):
         for name, view in views.items():
             distances[name] = view.between(tuned[name], view.train)
             to_train = to_groups(distances[name], train.groups)
-            real = to_groups(view.between(view.held_out, view.train), train.groups).min(1)
-            every = np.concatenate([among(view.between(view.train, view.train), train.groups), real])
+            own = among(view.between(view.train, view.train), train.groups)
+            other = view.nearest_of_held_out(train.groups)
+            every = np.concatenate([own, other])
             line = self.line if name == "pixel" else math.inf
             bounds[name] = bound_of(group_means(every[:, None], groups)[:, 0], self.percentile / 100, line)
             copied[name] = to_train.min(1) < bounds[name][0]
+            if not len(held_out):
+                figures += [Figure(f"c_t_{name}", math.nan), Figure(f"pull_{name}", math.nan)]
+                continue
             pull = view.pull(tuned[name], evidence) - view.pull(base[name], evidence)
             by_prompt = group_means(pull[:, None], prompts)
             mean = float(by_prompt.mean())
             figures += [
-                Figure(f"c_t_{name}", mann_whitney(to_train.min(1), real)),
+                Figure(f"c_t_{name}", mann_whitney(to_train.min(1), other)),
                 Figure(f"pull_{name}", mean, *interval(mean, deviations(by_prompt, name, self.seed)[:, 0])),
             ]
         nearest = distances["pixel"].argmin(1)
@@ -156,6 +165,13 @@ class _View(NamedTuple):
     between: Callable[[NDArray[Any], NDArray[Any]], Floats]
     train: NDArray[np.generic]
     held_out: NDArray[np.generic]
+
+    def nearest_of_held_out(self, groups: Sequence[str]) -> Floats:
+        """(held-out,) distance of each held-out picture to the nearest training picture; empty without any."""
+        if not len(self.held_out):
+            return np.zeros(0)
+        nearest: Floats = to_groups(self.between(self.held_out, self.train), groups).min(1)
+        return nearest
 
     def pull(self, samples: NDArray[np.generic], evidence: Evidence) -> Floats:
         """How much nearer each sample is to the training pictures than to equally many held-out ones."""

@@ -9,7 +9,7 @@ picture: ``mean_k log(L_both / L_without)``, with the same noise (see the probe)
 Units: the probe's. Where the two parts work hand in hand, their shares add up to more than the whole.
 Source: ours; that the text encoder overfits first is what kohya-ss/sd-scripts#1165 asks to see.
 
-Cost: three times the probe's forward passes, twice it where the text encoder is not trained.
+Cost: three times the probe's forward passes. Asked where the text encoder was trained; else it is the network.
 
 When it lies: as the probe does. A text encoder whose gap is wide and whose learning is nothing is the culprit; where
 both parts have a gap, taking one away leaves the other's.
@@ -31,7 +31,7 @@ PARTS = ("words", "network")
 class WhichPart(Metric):
     """The probe with the text encoder's part off, and with the network's part off."""
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"cases"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"cases", "words"})
 
     timesteps: tuple[int, ...] = (150, 300, 500, 700)
     most: int = Field(24, ge=2)

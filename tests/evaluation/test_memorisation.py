@@ -8,6 +8,7 @@ from scipy.stats import mannwhitneyu
 
 from core.errors import NotEnoughData
 from core.pixels import Pixels
+from evaluation.findings import Thresholds, copied
 from evaluation.metric import Evidence, Gallery, Subject
 from evaluation.metrics.memorisation import Memorisation, MemorisationResult, bound_of, mann_whitney
 from tests.evaluation.things import TinyBackbone, embeddings, gallery, picture
@@ -92,6 +93,18 @@ def test_pictures_of_any_size_and_shape_are_compared(base: TinyBackbone, evidenc
     assert metric.measure(one, one, evidence)["copy_rate"].value == 1
 
 
+def test_copies_are_found_where_no_picture_is_held_out(base: TinyBackbone, evidence: Evidence) -> None:
+    alone = replace(evidence, held_out_pictures=Gallery())
+    originals = list(evidence.train_pictures.pixels[3:9])
+    result = measured(base, [slightly_changed(one, at) for at, one in enumerate(originals)], alone)
+    assert result["copy_rate"].value == 1 and np.isnan(result["c_t_pixel"].value)
+    new = measured(base, [picture("new", at) for at in range(20)], alone)
+    assert new["copy_rate"].value <= 0.1
+    assert copied(result, Thresholds()) is not None and copied(new, Thresholds()) is None
+    assert set(result.logged("memorisation")) >= {"memorisation/copy_rate"}
+    assert "memorisation/pull_pixel" not in result.logged("memorisation")
+
+
 def test_the_score_is_the_mann_whitney_u_in_standard_deviations() -> None:
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=14), rng.normal(0.5, size=9)
@@ -100,8 +113,8 @@ def test_the_score_is_the_mann_whitney_u_in_standard_deviations() -> None:
 
 
 def test_too_few_pictures_are_said_to_be_too_few(base: TinyBackbone, evidence: Evidence) -> None:
-    with pytest.raises(NotEnoughData, match="there are 16 and 0"):
-        measured(base, [picture("new")], replace(evidence, held_out_pictures=Gallery()))
+    with pytest.raises(NotEnoughData, match="needs 8 groups of training pictures; there are 7"):
+        measured(base, [picture("new")], Evidence(train_pictures=gallery("train", 7)))
     with pytest.raises(NotEnoughData, match="needs samples"):
         Memorisation().observe(Subject(base, evidence))
 

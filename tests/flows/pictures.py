@@ -13,6 +13,7 @@ SMALL: dict[str, object] = {
     "split": {"held_out": 0.34},
     "train": {"steps": 4, "batch_size": 2, "checkpoint_every": 2, "probe_every": 2},
     "samples": {"steps": 2, "count": 2, "previews": 1, "prior": ["a dog"], "memorisation": 2},
+    "metrics": ["probe", "prior_drift", "memorisation"],  # what judges; how the file is best used, one test asks
 }
 
 

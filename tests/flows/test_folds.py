@@ -11,6 +11,7 @@ from curation.splits import Split
 from evaluation.metrics.probe import Probe
 from flows import stages
 from flows.dataset_to_model import dataset_to_model
+from flows.folding import rounds
 from flows.folds import Part, in_fold, pooled
 from flows.guard import decide_for
 from flows.recipe import check
@@ -48,9 +49,25 @@ def part(seed: int, best: int) -> Part:
 
 def test_the_parts_together_choose_the_step_and_say_how_sure_that_is() -> None:
     found = pooled([part(seed, 100) for seed in range(3)], Probe(timesteps=(500,)))
-    assert found.best == 100 and found.as_good == (100, 100)
+    assert found.best == 100 and found.interval == (100, 100)
     assert found.curve[100].count("held_out") == 12
-    assert "3 runs, each without" in found.words and "step 100 (no other step is as good)" in found.words
+    assert (
+        "3 runs up to step 150, each without" in found.words and "step 100 (the same in 95 % of draws)" in found.words
+    )
+    assert found.turned, "150 is surely worse"
+    unsure = pooled([part(0, 50), part(1, 100), part(2, 150)], Probe(timesteps=(500,)))
+    low, high = unsure.interval
+    assert low <= unsure.best <= high and low < high and not unsure.turned
+    assert unsure.figures == {"folds/step": unsure.best, "folds/step_low": low, "folds/step_high": high}
+
+
+def test_the_parts_are_trained_by_a_fourth_at_a_time() -> None:
+    def asked(**train: int) -> list[int]:
+        return rounds(check(SMALL | {"pictures": {"kind": "folder", "path": "x"}, "train": train}, "test").train)
+
+    assert asked(steps=400, probe_every=50) == [100, 200, 300, 400]
+    assert asked(steps=160, probe_every=54) == [54, 108, 160]
+    assert asked(steps=10, probe_every=100) == [10]
 
 
 @pytest.mark.usefixtures("prefect_api")
@@ -60,7 +77,7 @@ def test_a_small_set_is_trained_on_as_a_whole_and_judged_by_its_parts(tmp_path: 
     base = make_sd15(tmp_path / "base", layers=1)
     spec = {
         "split": {"k_fold": 2},
-        "metrics": ["probe", "memorisation"],
+        "metrics": ["probe", "memorisation", "distribution"],
         "home": str(tmp_path / "data"),
         "base": str(base),
     }
@@ -68,9 +85,11 @@ def test_a_small_set_is_trained_on_as_a_whole_and_judged_by_its_parts(tmp_path: 
     done = dataset_to_model(check(SMALL | {"pictures": pictures, "train": train} | spec, "test"))
     assert done.job.snapshot.held_out == 0
     assert {"probe/learning", "probe/learning_low"} <= set(done.judgement.figures)
-    assert "2 runs, each without" in Path(done.judgement.files["report"]).read_text()
+    assert "2 runs up to step 2, each without" in Path(done.judgement.files["report"]).read_text()
+    assert {"memorisation/copy_rate", "folds/step", "folds/step_low", "folds/step_high"} <= set(done.judgement.figures)
+    assert done.job.recipe.train.steps == 2 and done.job.recipe.train.end == done.judgement.kept_step
     assert len(list(done.job.folder.parent.glob("six-*/job.json"))) == 3
-    assert "Not measured: memorisation" in Path(done.judgement.files["report"]).read_text()
+    assert "Not measured: distribution (no held-out pictures)" in Path(done.judgement.files["report"]).read_text()
     asked = check(SMALL | {"pictures": pictures, "train": train} | spec, "test")
     said = decide_for(asked, stages.open_store(asked), done.job.snapshot)
     assert not said.train and "nothing has been trained" not in said.reason

@@ -8,7 +8,8 @@ from PIL import Image
 
 from core.errors import RecipeError
 from core.marks import REGULARISATION
-from flows.material import gather
+from flows.leaking import doubt_of_split, in_snapshot
+from flows.material import gather, kept_of
 from flows.recipe import check
 from flows.stages import choose_pictures, open_store, prepare_job, read_pictures, write_captions
 from flows.summary import regularisation_note
@@ -105,3 +106,28 @@ def test_pictures_keep_their_shape_masks_and_wordings_reach_the_loop_and_the_pla
         file.unlink()
     with pytest.raises(RecipeError, match="none of the .* training pictures has a mask"):
         gather(job, store, base)
+
+
+def test_a_held_out_picture_whose_twin_is_trained_on_is_not_measured_and_that_is_told(tmp_path: Path) -> None:
+    six_pictures(tmp_path / "pictures", 12)
+    for path in sorted((tmp_path / "pictures").iterdir()):
+        with Image.open(path) as image:
+            image.crop((5, 5, 91, 91)).resize((96, 96)).save(path.with_name(f"cut-{path.name}"))
+    blind = {"held_out": 0.4, "radius": 0, "difference": 0.0, "crops": 0}
+    value = SMALL | {"pictures": {"kind": "folder", "path": str(tmp_path / "pictures")}, "filters": []}
+    told = {}
+    for name, split in (("blind", blind), ("usual", {"held_out": 0.4})):
+        recipe = check(value | {"name": name, "home": str(tmp_path / "home"), "split": split}, "test")
+        store = open_store(recipe)
+        read_pictures(recipe, store)
+        choose_pictures(recipe, store)
+        job = prepare_job(recipe, store.snapshot())
+        told[name] = doubt_of_split(job, store)
+        kept, there = kept_of(job, store), in_snapshot(job, store)
+        held = {Path(record.name).name for record in kept if record.split == "held_out"}
+        trained = {Path(record.name).name for record in kept if record.split == "train"}
+        assert not {f"cut-{one}" for one in held} & trained and not {f"cut-{one}" for one in trained} & held
+        assert (len(kept) < len(there)) == (name == "blind")
+        assert sum(record.split == "train" for record in there) == len(trained), "all are trained on"
+    assert "The split leaks" in told["blind"] and "twin among the trained ones" in told["blind"]
+    assert told["usual"] == ""

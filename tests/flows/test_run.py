@@ -28,8 +28,10 @@ pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 def recipe_of(folder: Path, **changes: object) -> Recipe:
+    """All of it by default, the metrics too."""
     pictures = {"kind": "folder", "path": str(folder / "pictures")}
-    return check(SMALL | {"pictures": pictures, "home": str(folder / "data")} | changes, "test")
+    small = {key: value for key, value in SMALL.items() if key != "metrics"}
+    return check(small | {"pictures": pictures, "home": str(folder / "data")} | changes, "test")
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +99,27 @@ def test_mlflow_knows_parameters_dataset_figures_pictures_report_and_version(out
     assert history[0].value == 0
     paths = {file.path for file in tracking.client.list_artifacts(run.info.run_id)}
     assert {"report.html", "dataset.html", "dataset.md", "weights", "pictures", "images"} <= paths
+    shown = {
+        Path(file.path).name.partition("+timestamp")[0]
+        for file in tracking.client.list_artifacts(run.info.run_id, "images")
+    }
+    assert {f"{key}+step+{step}" for key in ("samples", "samples~prompt0") for step in (0, 2, 4)} == shown
+    assert run.data.metrics["verdict/best_strength"] == outcome.judgement.best_strength
     version = tracking.client.get_model_version("six", outcome.judgement.version)
     assert version.tags["velatura.dataset"] == outcome.job.snapshot.tag
+
+
+def test_the_verdict_is_a_file_with_figures_and_intervals_here_and_in_mlflow(outcome: Outcome) -> None:
+    said = json.loads((outcome.job.folder / "verdict.json").read_text())
+    assert said["state"] == said["findings"][0]["state"] == outcome.judgement.state
+    for figure in (figure for finding in said["findings"] for figure in finding["figures"]):
+        assert figure.keys() == {"name", "value", "low", "high"}
+    assert {"learning", "gap"} <= {figure["name"] for figure in said["findings"][0]["figures"]}
+    tracking = Tracking(Home.of(outcome.job.recipe.home))
+    assert (
+        json.loads(Path(tracking.client.download_artifacts(outcome.judgement.run, "verdict.json")).read_text()) == said
+    )
+    assert "which_part (the text encoder was not trained)" in Path(outcome.judgement.files["report"]).read_text()
 
 
 def test_the_report_stands_on_its_own(outcome: Outcome) -> None:

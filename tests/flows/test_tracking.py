@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from core.snapshot import Snapshot
 from flows.following import Following
 from flows.home import Home
 from flows.job import Job
+from flows.picture_series import PictureSeries
 from flows.recipe import check
 from flows.spool import Outbox, Spool
 from flows.store_source import StoreSource
@@ -123,3 +125,40 @@ def test_pictures_are_a_series_over_the_steps(tracking: Tracking) -> None:
         tracking.log_picture(run, "samples", step, np.full((8, 8, 3), step, dtype=np.uint8))
     names = [file.path for file in tracking.client.list_artifacts(run, "images")]
     assert sum(name.endswith(".png") for name in names) == 2
+
+
+def test_what_is_drawn_at_a_step_is_shown_while_training_goes_on_and_once(
+    tracking: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(
+        tmp_path / "run",
+        "k10",
+        check(SMALL | {"pictures": {"kind": "folder", "path": str(tmp_path)}}, "test"),
+        SNAPSHOT,
+    )
+    run = begun(tracking, "k10")
+
+    def look(step: int) -> None:
+        job.step_folder(step).mkdir(parents=True)
+        for name in ("sample-0.png", "sample-1.png", "samples.png"):
+            PIL.Image.new("RGB", (8, 8), (step, 0, 0)).save(job.step_folder(step) / name)
+        job.mark(step).touch()
+
+    def shown() -> list[str]:
+        names = [Path(file.path).name for file in tracking.client.list_artifacts(run, "images")]
+        return sorted(name.partition("+timestamp")[0] for name in names if name.endswith(".png"))
+
+    look(0)
+    following = Following(job, tracking, run)
+    with monkeypatch.context() as away:
+        away.setattr("flows.following.is_reachable", lambda _: False)
+        following.look()
+    assert shown() == []
+    monkeypatch.setattr("flows.following.EVERY", 0)
+    Following(job, tracking, run).look()
+    first = ["samples+step+0", "samples~prompt0+step+0", "samples~prompt1+step+0"]
+    assert shown() == first
+    look(10)
+    Following(job, tracking, run).look()  # as after a kill: what is there is asked for
+    PictureSeries(job, tracking, run).send()  # and at the end
+    assert shown() == sorted([*first, *(name.replace("+0", "+10") for name in first)])
