@@ -30,6 +30,8 @@ SHARES = (0.0, 0.3, 0.5)
 """of the samples that are copies"""
 NEAREST, FURTHEST = 0.35, 0.7
 MOST_FALSE, LEAST_FOUND = 0.02, 0.9
+MOST_ALONE = 0.03
+"""without held-out pictures: the trained ones are held against one fewer than the samples are"""
 
 
 def measured(samples: NDArray[np.float64], real: NDArray[np.float64]) -> Measured:
@@ -84,9 +86,10 @@ def told(path: Path) -> list[Goal]:
     goals = []
     for name, shares in json.loads(path.read_text()).items():
         none, few, half = shares
+        most = MOST_ALONE if name.endswith(" 0") else MOST_FALSE
         goals.append(
             Goal(f"copies: {name} drawings, {SETS} sets without any: called memorised", f"{none:.1%}",
-                 f"at most {MOST_FALSE:.0%}", none <= MOST_FALSE)
+                 f"at most {most:.0%}", none <= most)
         )  # fmt: skip
         goals.append(Goal("    three in ten of the samples are copies", f"{few:.0%}"))
         goals.append(Goal("    half of them are", f"{half:.0%}", f"at least {LEAST_FOUND:.0%}", half >= LEAST_FOUND))

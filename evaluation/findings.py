@@ -21,7 +21,8 @@ class Thresholds(BaseModel):
     """Where the lines are drawn, by the runs of `make bench-verdict`, whose truth is known.
 
     A line counts as crossed when the whole interval is beyond it; that of the gap when the estimate is, and the
-    interval is beyond half of it. Of gap and copies it is said, too, where only the estimate is beyond: that is not
+    interval is beyond half of it; that of a fall after the best checkpoint when the estimate is, and the interval is
+    beyond zero. Of gap and copies it is said, too, where only the estimate is beyond: that is not
     enough evidence for either answer.
     """
 
@@ -35,7 +36,8 @@ class Thresholds(BaseModel):
     """a quarter of the error on trained pictures went away by heart. With the whole interval beyond it, 8 pictures with
     a true gap of .47 and .53 passed as healthy"""
     worse_than_best: float = 0.05
-    """how much held-out learning may fall after the best checkpoint: 5 % more error is still nothing one sees"""
+    """how much held-out learning may surely fall after the best checkpoint (the interval of the fall above 0 and its
+    estimate beyond this): 5 % more error is still nothing one sees"""
     most_copies: float = 0.1
     """a share of samples that somebody who uses the model will come across"""
     times_chance: float = 3.0

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.errors import NotEnoughData, RecipeError, TrainingFailed, VelaturaError
+from core.files import write_text
 from core.hashing import digest
 from core.progress import say
 from core.snapshot import Snapshot
@@ -134,6 +136,8 @@ class Ladder:
         recipe = short(self.recipe, rate, rank)
         job = stages.prepare_job(recipe, self.snapshot)
         say(f"rung {rate:.3g}{f', rank {rank}' if rank is not None else ''}: {recipe.train.steps} steps")
+        if ran_away(job).exists():
+            return Rung(rate, rank, recipe.train.steps, 0, None)
         with stages.alone(job):
             run = stages.begin_run(job, self.tracking)
             self.tracking.tag(run, {"mlflow.parentRunId": self.parent})
@@ -143,7 +147,8 @@ class Ladder:
                 if not (isinstance(error, TrainingFailed) and "not finite" in str(error)):
                     self.tracking.end(run, "FAILED")
                     raise
-                self.tracking.end(run)  # too high a rate is an answer, too
+                write_text(ran_away(job), f"{error}\n")  # too high a rate is an answer, too, and is asked once
+                self.tracking.end(run)
                 return Rung(rate, rank, recipe.train.steps, 0, None)
             self.tracking.end(run)
         curve = {step: one for step, one in probe_curve(job, self.material(job).evidence).items() if step}
@@ -161,6 +166,11 @@ class Ladder:
             if not self._material.evidence.held_out:
                 raise NotEnoughData("a ladder needs held-out pictures; give split.held_out a larger share")
         return self._material
+
+
+def ran_away(job: Job) -> Path:
+    """The file that stands where a rung's loss was no number any more."""
+    return job.folder / "ran-away"
 
 
 def short(recipe: Recipe, rate: float, rank: int | None) -> Recipe:

@@ -63,8 +63,9 @@ def test_any_adapter_is_looked_at_with_any_pictures(folder: Path) -> None:
     assert isinstance(figures, dict) and {
         "probe/learning",
         "prior_drift/relative",
-        "which_part/gap_from_network",
+        "distribution/change",
     } <= set(figures)
+    assert said["lacking"] == {"which_part": "the text encoder was not trained"}
     assert "leaked.png is left out" in page.read_text()
     again = typed(*words)
     assert again["figures"] == figures

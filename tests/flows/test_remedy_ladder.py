@@ -8,6 +8,7 @@ import yaml
 
 from flows.dataset_to_model import dataset_to_model
 from flows.home import Home
+from flows.ladder import climb
 from flows.recipe import Recipe
 from flows.summary import Outcome
 from flows.tracking import Tracking
@@ -66,3 +67,17 @@ def test_a_rung_is_a_child_of_the_ladder_and_a_page_shows_it(folder: Path, outco
     tracking = Tracking(Home.of(str(folder / "data")))
     (child,) = tracking.client.search_runs([tracking.experiment], f"tags.`mlflow.parentRunId` = '{said['run']}'")
     assert child.data.params["train.optimizer.learning_rate"] == "0.0001"
+
+
+def test_a_rung_that_ran_away_is_an_answer_and_not_trained_again(
+    folder: Path, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = outcome.job.recipe.model_copy(update={"snapshot": outcome.job.snapshot.tag})
+    found = climb(recipe, rates=[1e-4, 9e5])
+    assert [rung.probe is None for rung in found.rungs] == [False, True] and found.best.rate == 1e-4
+
+    def started(*_args: object, **_more: object) -> None:
+        raise AssertionError("a trainer was started")
+
+    monkeypatch.setattr("flows.stages.subprocess.Popen", started)
+    assert climb(recipe, rates=[1e-4, 9e5]).best.rate == found.best.rate
