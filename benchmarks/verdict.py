@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import verdict_copies, verdict_labels, verdict_ladder, verdict_remedies, verdict_visible
+from benchmarks import verdict_copies, verdict_labels, verdict_ladder, verdict_leaks, verdict_remedies, verdict_visible
 from benchmarks.goal import Goal
 from benchmarks.verdict_notes import Notebook
 from benchmarks.verdict_plans import Plan, field, for_one_question
@@ -41,6 +41,7 @@ def make(root: Path, notebook: Notebook, plans: list[Plan], seconds: float) -> b
     verdict_ladder.make(root, root / "ladder.json")
     verdict_labels.make(root / "mixed.json")
     verdict_copies.make(root / "copies.json")
+    verdict_leaks.make(root, root / "leaks.json")
     return True
 
 
@@ -57,7 +58,7 @@ def told(root: Path, notebook: Notebook) -> list[Goal]:
         *verdict_remedies.told(verdict_remedies.known(root / "remedies.jsonl")),
         *culprits(others),
         *verdict_labels.by_chance(runs),
-        *verdict_labels.leaks(others),
+        *verdict_leaks.told(root / "leaks.json"),
         *verdict_labels.captions(others),
         *verdict_labels.mixed(root / "mixed.json"),
         *verdict_ladder.told(root / "ladder.json"),

@@ -1,9 +1,7 @@
 """Deliberately wrong labels: do the measures say so?
 
 - **Sides by chance** (costs nothing): with trained and held-out pictures dealt anew, the gap must not be found.
-- **A leaked split**: every picture is there twice, the second time cut closer by 5 %. Where such twins are not looked
-  for, held-out pictures whose twin was trained on must look like trained ones, and the others not; where they are,
-  there must be none.
+- **A leaked split** is `benchmarks.verdict_leaks`.
 - **Shuffled captions**: the files bear other pictures' names. So few pictures teach a style and no names, so nothing is
   asked of the training: what is learned of new pictures with right captions does not change, truly or as it is seen.
   What must say so is `captioning.belonging`, which a run's report and `velatura captions lint` ask: here of sets of 20
@@ -49,28 +47,6 @@ def by_chance(runs: Runs) -> list[Goal]:
     share = float(np.mean(found))
     name = f"sides by chance: a gap above 0 is found ({len(surely)} runs that have one, {DEALS} deals)"
     return [Goal(name, f"{share:.1%}", "at most 5 %", share <= 0.05)]
-
-
-def leaks(runs: Runs) -> list[Goal]:
-    """The gap of held-out pictures whose twin was trained on, beside that of the others in the same run."""
-    goals = []
-    for looks in runs.values():
-        look = looks[-1]
-        probe = look.probe()
-        if look.plan.purpose == "labels-twins":
-            goals.append(
-                Goal("twins: held-out pictures whose twin was trained on", str(len(look.leaked)), "0", not look.leaked)
-            )
-        if look.plan.purpose != "labels-leaked":
-            continue
-        rho = {record: value for (record, _, _), value in zip(look.records, probe.rho, strict=True)}
-        held = [record for record, _, side in look.records if side == "held_out"]
-        trained = float(np.mean([value for record, value in rho.items() if record not in held]))
-        parts = [[rho[r] - trained for r in held if (r in look.leaked) == leaked] for leaked in (True, False)]
-        gaps = [float(np.mean(part)) for part in parts]
-        name = f"leaked: gap of {len(parts[0])} pictures with a trained twin; of {len(parts[1])} without"
-        goals.append(Goal(name, f"{gaps[0]:+.3f}; {gaps[1]:+.3f}", "less than half", gaps[0] < gaps[1] / 2))
-    return goals
 
 
 def captions(runs: Runs) -> list[Goal]:

@@ -132,15 +132,8 @@ def look(job: Job, plan: Plan, bench: Bench, truth: Truth, steps: tuple[int, int
         memorisation=triples_of(copies) if copies is not None else (),
         near={name: tuple(values) for name, values in near.items()},
         more={kind: triples_of(one) for kind, one in found.items()},
-        leaked=leaked_in(truth.material),
         seconds={},
     )
-
-
-def leaked_in(material: Material) -> tuple[str, ...]:
-    """Held-out pictures of which a trained one bears the file's name: the same drawing, cut closer."""
-    trained = {Path(record.name).name for record in material.side("train")}
-    return tuple(record.id for record in material.side("held_out") if Path(record.name).name in trained)
 
 
 def near_of(bench: Bench) -> dict[str, Sequence[float]]:

@@ -46,8 +46,6 @@ class Look:
     truth's ``drawn`` and ``unseen``"""
     more: Mapping[str, tuple[Triple, ...]] = field(default_factory=dict)
     """other metrics by kind"""
-    leaked: tuple[str, ...] = ()
-    """held-out records whose twin was trained on"""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def probe(self, most: int = 12, *, swap: Mapping[str, Side] | None = None) -> ProbeResult:
@@ -134,7 +132,8 @@ class Notebook:
 def look_of(value: dict[str, Any]) -> Look:
     """A line of the notebook."""
     plan = value.pop("plan")
-    value.pop("raw", None)
+    for gone in ("raw", "leaked"):  # what older notebooks have
+        value.pop(gone, None)
     plan["changes"] = tuple(plan["changes"])
     return Look(Plan(**plan), **{name: fixed(item) for name, item in value.items()})
 

@@ -135,16 +135,13 @@ def for_one_question() -> list[Plan]:
 
     - ``drift``: with and without prior preservation, else alike.
     - ``parts``: the text encoder is to blame (it learns fast, the network hardly), or the network (the other way).
-    - ``labels``: files with another picture's name (``shuffled``); and every picture twice, cut a little closer, so
-      that twins stand on both sides of the split if near-duplicates are not looked for (``leaked``), and on one side
-      if they are (``twins``).
+    - ``labels``: files with another picture's name (``shuffled``).
     - ``strength``: the right rate for three times as long, for what a lower strength and merging do to a gap.
     """
     end = (f"train.probe_every={STEPS}", "samples.memorisation=0")
     which = "metrics=[{kind: probe, share: 1.0, most: 12}, prior_drift, which_part]"
     slow, fast = ("train.optimizer.learning_rate=0.0001", "train.optimizer.learning_rate=0.006")
     rate = "train.text_encoder={{learning_rate: {}, steps: 48}}"
-    blind = ("split.radius=0", "split.difference=0")
     plans = []
     for seed in range(SEEDS):
         one = partial(Plan, "openmoji", seed=seed, changes=end)
@@ -153,9 +150,6 @@ def for_one_question() -> list[Plan]:
             changes = (*end, which, of_network, rate.format(of_words))
             plans.append(one(8, 0, "words", "high", purpose=f"parts-{part}", changes=changes))
         plans.append(one(20, 0, "lora", "high", purpose="labels-shuffled"))
-    twice = partial(Plan, "openmoji", 8, 0, "lora", "high")
-    plans.append(twice(purpose="labels-twins", changes=end))
-    plans.append(twice(purpose="labels-leaked", changes=(*end, *blind)))
     long = (f"train.steps={3 * STEPS}", f"train.probe_every={3 * STEPS}", f"train.checkpoint_every={3 * STEPS}")
     styles: tuple[Style, ...] = ("openmoji", "poster")
     for at, (style, size, number) in enumerate(itertools.product(styles, (8, 20), range(SETS))):
@@ -172,10 +166,7 @@ def folder_of(root: Path, plan: Plan) -> Path:
     sets = dict(zip(places, given([size + SIZES[size] for size, _, _ in places]), strict=True))
     own = sets[plan.size, plan.number, plan.style]
     names = own[1:] + own[:1] if plan.purpose == "labels-shuffled" else own
-    folder = write(root / "pictures" / plan.dataset, own, plan.style, names=names)
-    if plan.purpose in ("labels-twins", "labels-leaked"):
-        write(folder / "closer", own, plan.style, closer=True)
-    return folder
+    return write(root / "pictures" / plan.dataset, own, plan.style, names=names)
 
 
 def recipe_of(root: Path, plan: Plan) -> Recipe:
