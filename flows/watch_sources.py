@@ -40,11 +40,10 @@ def watch_sources(recipe: Recipe, quiet: float = 30) -> Snapshot | None:
 
 
 def announce_again(recipe: Recipe) -> None:
-    """Announce the newest version once more where the guard should have heard of it and never decided."""
+    """Announce the newest version where it is owed: it was never told of, or nobody has decided on it for long."""
     versions = stages.open_store(recipe).snapshots()
-    if versions and Heard.of(recipe).is_due(versions[-1]):
-        say(f"{versions[-1].tag} was announced, and nobody has decided on it: it is announced again")
-        announce(recipe, versions[-1])
+    if versions and Heard.of(recipe).is_due(versions[-1]) and announce(recipe, versions[-1]):
+        say(f"{versions[-1].tag} had been told to nobody, or nobody has decided on it: it is announced now")
 
 
 if __name__ == "__main__":
