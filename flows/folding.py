@@ -11,6 +11,7 @@ from flows.curve import pause_probe
 from flows.folds import Folded, Part, keep, part_of, path_of, pooled
 from flows.job import Job
 from flows.material import gather
+from flows.reaching import kept_trying
 from flows.recipe import Recipe
 from flows.tracking import Tracking
 from store.store import Store
@@ -65,13 +66,13 @@ def trained_without(recipe: Recipe, store: Store, snapshot: Snapshot, tracking: 
     job: Job = stages.prepare_job(recipe, snapshot)
     with stages.alone(job):
         run = stages.begin_run(job, tracking)
-        tracking.tag(run, {"velatura.fold": f"{recipe.fold}"})
         try:
+            kept_trying(tracking.home.tracking, lambda: tracking.tag(run, {"velatura.fold": f"{recipe.fold}"}))
             stages.train_model(job, tracking, run)
         except (VelaturaError, KeyboardInterrupt):
-            tracking.end(run, "FAILED")
+            tracking.fail(run)
             raise
-        tracking.end(run)
+        kept_trying(tracking.home.tracking, lambda: tracking.end(run))
     evidence = gather(job, store, job.recipe.family.load(device=job.device)).evidence
     return part_of(job, pause_probe(job), evidence)
 
