@@ -23,6 +23,7 @@ from prefect.exceptions import ObjectAlreadyExists
 
 from core.errors import ServerError
 from flows.announcing import elsewhere
+from flows.mortal import end_with_parent
 from flows.recipe import Recipe, read_recipe
 from flows.stations import HEARTBEAT, MISSED, POOLS, ROOT
 
@@ -76,7 +77,10 @@ def deploy(recipe: Recipe | None = None) -> None:
         file = Path(folder) / "prefect.yaml"
         file.write_text(yaml.safe_dump(deployments_for(recipe), sort_keys=False))
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False,
+            preexec_fn=end_with_parent,  # noqa: PLW1509  or it would be left behind where this process is killed
+        )  # fmt: skip
     if done.returncode:
         raise ServerError(f"Prefect does not take the deployments:\n{(done.stdout + done.stderr).strip()[-2000:]}")
 
