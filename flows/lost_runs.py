@@ -6,7 +6,7 @@ it could not, since the machine was switched off, say, they are known by their s
 Prefect's own watch over signs of life (`flows.bootstrap.zombies`) does not see those: what falls due while its server
 is away is decided while that server starts, when nothing listens yet, and never again; and a run that a worker has
 taken and not begun gives no sign at all. Such a run would keep its place for ever, and no other would be begun. So
-`velatura up`, `watch-sources` and `housekeeping` look for themselves.
+`velatura up`, `watch-sources` and `housekeeping`, each hour, look for themselves.
 """
 
 from __future__ import annotations

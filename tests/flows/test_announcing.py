@@ -47,7 +47,9 @@ def recipe(tmp_path: Path) -> Recipe:
     return check(SMALL | {"pictures": pictures, "home": str(tmp_path / "data")}, "test")
 
 
-def test_a_change_whose_look_was_killed_before_it_could_tell_is_told_by_the_next(recipe: Recipe, server: Server) -> None:
+def test_a_change_whose_look_was_killed_before_it_could_tell_is_told_by_the_next(
+    recipe: Recipe, server: Server
+) -> None:
     server.kills = True
     with pytest.raises(Killed):
         watch_sources(recipe, quiet=0)

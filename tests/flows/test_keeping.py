@@ -92,7 +92,10 @@ def test_checkpoints_of_rungs_and_parts_go_when_these_are_trained_to_their_end(h
     before = files(home)
     with exclusive(busy / ".lock"):
         found = keep_house(home, 14, delete=True).found
-    gone = {f"runs/{name}/training/checkpoints/step-00000004.safetensors" for name in ("mine-rung-1", "mine-2", "mine-rung-3")}
+    gone = {
+        f"runs/{name}/training/checkpoints/step-00000004.safetensors"
+        for name in ("mine-rung-1", "mine-2", "mine-rung-3")
+    }
     assert {str(one.path.relative_to(home.root)) + "/step-00000004.safetensors" for one in found} == gone
     assert before - files(home) == gone
 

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from core.errors import SourceError
+from flows.home import Home
 from flows.housekeeping import housekeeping
 from flows.lost_runs import Lookout, end_lost, end_those
 from flows.recipe import check
 from flows.stations import HEARTBEAT
 from flows.watch_sources import watch_sources
 from tests.flows.pictures import SMALL
+from tests.flows.test_keeping import put
 
 
 class Prefect:
@@ -32,10 +34,9 @@ class Prefect:
     def run(self, name: str, state: str, ago: float, worker: str | None = None, pool: str = "cpu") -> None:
         labels = {} if worker is None else {"prefect.worker.name": worker}
         when = (datetime.now(UTC) - timedelta(seconds=ago)).isoformat()
-        self.runs[name.replace(" ", "-")] = {
-            "id": name.replace(" ", "-"), "name": name, "state_type": state, "state": {"timestamp": when}, "labels": labels,
-            "work_pool_name": pool,
-        }  # fmt: skip
+        run = name.replace(" ", "-")
+        about = {"state_type": state, "state": {"timestamp": when}, "work_pool_name": pool}
+        self.runs[run] = {"id": run, "name": name, "labels": labels, **about}
 
     def sign(self, name: str, ago: float) -> None:
         self._event("prefect.flow-run.heartbeat", f"prefect.flow-run.{name.replace(' ', '-')}", ago)
@@ -81,7 +82,8 @@ def prefect() -> Iterator[Prefect]:
             self.end_headers()
             self.wfile.write(said)
 
-        do_GET = do_POST
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def log_message(self, *_: object) -> None:
             pass
@@ -189,8 +191,10 @@ def test_the_flows_of_a_server_without_velatura_up_look_before_they_do_anything_
     looks: list[str] = []
     monkeypatch.setattr("flows.watch_sources.end_lost", lambda: looks.append("watch-sources"))
     monkeypatch.setattr("flows.housekeeping.end_lost", lambda: looks.append("housekeeping"))
-    assert housekeeping.fn(str(tmp_path)).found == []
+    put(Home(tmp_path).run("a-1") / ".half.4194304.partial")
+    assert housekeeping.fn(str(tmp_path), only_lost=True).found == []
+    assert [one.what for one in housekeeping.fn(str(tmp_path)).found] == ["half a file"]
     pictures = {"kind": "folder", "path": str(tmp_path / "nothing")}
     with pytest.raises(SourceError):
         watch_sources.fn(check(SMALL | {"pictures": pictures, "home": str(tmp_path)}, "test"))
-    assert looks == ["housekeeping", "watch-sources"]
+    assert looks == ["housekeeping", "housekeeping", "watch-sources"]

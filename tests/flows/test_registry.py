@@ -1,5 +1,6 @@
 """Challenger, champion, rollback and pull on a real MLflow."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from safetensors.numpy import save_file
 
 from core.errors import ExportError, TrackingError
 from evaluation.metric import Figure
+from flows.commands.models import promote, rollback
 from flows.comparing_runs import differing, link, rows
 from flows.contest import contest
 from flows.home import Home
@@ -131,3 +133,13 @@ def test_runs_are_compared_by_figures_and_by_what_differs(home: Home) -> None:
         rows(home, ["nothing"])
     with pytest.raises(TrackingError, match="no run of yours"):
         rows(home, [], "yours")
+
+
+@pytest.mark.parametrize("act", [promote, rollback])
+def test_a_registry_that_is_away_is_told_at_once(
+    act: Callable[[str], None], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("VELATURA_DATA", str(home.root))
+    with pytest.raises(TrackingError, match="does not answer"):
+        act("mine")

@@ -83,6 +83,9 @@ def test_deploying_again_changes_nothing(server: dict[str, str]) -> None:
     bootstrap(server)
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     assert len(ask(server, "/deployments/filter", {})) == len(deployments)
+    hourly = get(server, "/deployments/name/housekeeping/housekeeping")["schedules"]
+    assert isinstance(hourly, list)
+    assert sorted(str(one["parameters"]) for one in hourly) == ["{'only_lost': True}", "{}"]
     names = [one["name"] for one in ask(server, "/automations/filter", {})]
     assert sorted(names) == sorted([ZOMBIES, "velatura-dataset-changed", "velatura-begin-again"])
 

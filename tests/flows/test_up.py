@@ -216,6 +216,10 @@ def test_as_it_stands_nothing_is_watched_and_housekeeping_deletes_nothing() -> N
     found = {one["name"]: one for one in deployments_for(None)["deployments"]}
     assert found["watch-sources"]["schedules"][0]["active"] is False
     assert found["housekeeping"]["parameters"]["delete"] is False
+    assert {one["slug"]: one.get("parameters") for one in found["housekeeping"]["schedules"] if one["active"]} == {
+        "weekly": None,
+        "lost-runs": {"only_lost": True},
+    }
     for one in found.values():  # or a live run would be taken for a dead one
         assert one["work_pool"]["job_variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(HEARTBEAT)
     demo = read_recipe(ROOT / "recipes" / "openmoji.yaml")
