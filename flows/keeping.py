@@ -84,7 +84,7 @@ def last_look(run: Path) -> Path | None:
     """
     try:
         job = Job.read(run)
-    except (VelaturaError, OSError, ValueError, KeyError):  # of another version of Velatura, or damaged
+    except (VelaturaError, OSError, ValueError, KeyError, TypeError):  # of another version of Velatura, or damaged
         return None
     short = job.recipe.name.endswith(RUNG) or job.recipe.fold is not None
     if not short or job.recipe.samples.previews or job.recipe.samples.memorisation or not job.finished:

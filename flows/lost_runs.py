@@ -140,7 +140,7 @@ def _is_orphan(api: str, run: dict[str, Any], taken: datetime) -> bool:
         started = _newest_event(api, "prefect.worker.started", which)
         if one["status"] == "ONLINE" and (started is None or started <= taken):
             return False
-    return bool(workers)
+    return bool(workers) or mine is not None
 
 
 def _end(api: str, run: dict[str, Any], words: str, seconds: float = 10) -> str:
