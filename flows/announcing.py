@@ -23,7 +23,7 @@ def announce(recipe: Recipe, snapshot: Snapshot) -> bool:
 
     The payload is a hint: events are not heard in order, and whoever is started by one reads the newest data itself.
     """
-    if not get_current_settings().api.url or TEMPORARY in os.environ:
+    if not server():
         return False
     name = recipe.dataset or recipe.name
     emit_event(
@@ -37,6 +37,11 @@ def announce(recipe: Recipe, snapshot: Snapshot) -> bool:
     )
     Heard.of(recipe).announced(snapshot)
     return True
+
+
+def server() -> str:
+    """The address of the API of the server that this process works for; empty where it has none but its own."""
+    return "" if TEMPORARY in os.environ else get_current_settings().api.url or ""
 
 
 def elsewhere(recipe: Recipe) -> Recipe:

@@ -23,6 +23,7 @@ from prefect.exceptions import ObjectAlreadyExists
 
 from core.errors import ServerError
 from flows.announcing import elsewhere
+from flows.mortal import end_with_parent
 from flows.recipe import Recipe, read_recipe
 from flows.stations import HEARTBEAT, MISSED, POOLS, ROOT
 
@@ -54,7 +55,7 @@ def zombies() -> AutomationCore:
     """Mark runs as crashed that gave no sign of life `MISSED` times over, so that the place they hold is free again.
 
     Every deployment in prefect.yaml gives that sign each `HEARTBEAT` seconds, whatever its worker was started with.
-    `flows.lost_runs` sees those that fell silent while the server was away, too.
+    `flows.lost_runs` sees those that fell silent while the server was away, too, and those that never began.
     """
     ends = {f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed")}
     trigger = EventTrigger(
@@ -76,7 +77,14 @@ def deploy(recipe: Recipe | None = None) -> None:
         file = Path(folder) / "prefect.yaml"
         file.write_text(yaml.safe_dump(deployments_for(recipe), sort_keys=False))
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=end_with_parent,  # or it would be left behind where this process is killed
+        )
     if done.returncode:
         raise ServerError(f"Prefect does not take the deployments:\n{(done.stdout + done.stderr).strip()[-2000:]}")
 

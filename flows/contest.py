@@ -15,22 +15,34 @@ from flows.home import Home
 from flows.job import Job
 from flows.material import Material, gather
 from flows.pulling import weights_of
+from flows.reaching import kept_trying
 from flows.registry import CHALLENGER, Promotion, Registry, Version, judged
 from store.store import Store
 
 
-def promote_if_better(home: Home, name: str) -> Promotion:
-    """Put the guard's question for the challenger of a model, and make it the champion if the answer is yes."""
-    registry = Registry(home)
-    challengers = [one for one in registry.versions(name) if CHALLENGER in one.aliases]
-    if not challengers:
-        return Promotion(False, f"{name} has no challenger: its newest version is not healthy, or is champion already")
-    return contest(home, registry, challengers[0])
+def promote_if_better(home: Home, name: str, manifest: str) -> Promotion:
+    """Put the guard's question for the challenger that was trained on this data, and crown it if the answer is yes.
+
+    Waits for an MLflow that is away; `TrackingError` where it stays away, or refuses, or nothing can be compared.
+    """
+
+    def put() -> Promotion:
+        registry = Registry(home)
+        found = [one for one in registry.versions(name) if CHALLENGER in one.aliases and one.manifest == manifest]
+        if not found:
+            words = "has no challenger of this data: its newest version is not healthy, or is champion already"
+            return Promotion(False, f"{name} {words}")
+        return contest(home, registry, found[0])
+
+    return kept_trying(home.tracking, put)
 
 
 def contest(home: Home, registry: Registry, challenger: Version) -> Promotion:
-    """The same for any version."""
+    """The same for any version. Fit to be done twice: one that was cut off in the middle is brought to its end."""
     champion = registry.champion(challenger.name)
+    if champion is not None and champion.number == challenger.number and CHALLENGER in challenger.aliases:
+        registry.crown(challenger)
+        return Promotion(True, f"{challenger.words} is the champion: its promotion was cut off, and is complete now")
     better = None
     if champion is not None and champion.number != challenger.number and judged(challenger, None, None).allowed:
         better = difference(home, registry, challenger, champion)

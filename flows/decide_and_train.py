@@ -16,7 +16,7 @@ from flows.dataset_to_model import dataset_to_model, prepare
 from flows.deciding import Decision
 from flows.home import Home
 from flows.recipe import Recipe
-from flows.remembered import Heard
+from flows.remembered import Heard, Owed
 from flows.summary import Outcome
 
 if TYPE_CHECKING:
@@ -61,25 +61,39 @@ def decide_and_train(recipe: Recipe, only_ask: bool = False, crashes: int = 0) -
     assert recipe.family  # a missing base is told before anything is read
     from flows.guard import decide_for  # with MLflow: only when the run has begun, which is told when this is imported
 
-    store = stages.open_store(recipe)
+    store, heard = stages.open_store(recipe), Heard.of(recipe)
+    if not recipe.snapshot:
+        heard.looking(store.snapshots())
     newest = store.at(recipe.snapshot) if recipe.snapshot else prepare(recipe, store)[1]
     decision = decide_for(recipe, store, newest)
-    Heard.of(recipe).decided(newest)
+    if not (only_ask and decision.train):  # what is only asked is not done: others are still to hear of it
+        heard.decided(newest)
     words = f"{'training' if decision.train else 'not training'}: {decision.reason}"
     say(words)
     get_run_logger().info(words)
-    if only_ask or not decision.train:
+    owed = Owed.of(recipe)
+    if only_ask or not (decision.train or owed.manifest):
         return Decided(newest, decision)
+    outcome = None
+    if decision.train:
+        owed.begin(newest)
+        outcome = dataset_to_model(recipe.model_copy(update={"snapshot": newest.tag}))
+    return Decided(newest, decision, outcome, promotion(recipe, owed))
+
+
+def promotion(recipe: Recipe, owed: Owed) -> Promotion:
+    """Hold the contest that is owed; where that is not possible now, it stays owed to whoever decides next."""
     from flows.contest import promote_if_better  # with torch
     from flows.registry import Promotion
 
-    outcome = dataset_to_model(recipe.model_copy(update={"snapshot": newest.tag}))
     try:
-        promotion = promote_if_better(Home.of(recipe.home), recipe.name)
+        found = promote_if_better(Home.of(recipe.home), recipe.name, owed.manifest)
+        owed.done()
     except TrackingError as error:  # the model is trained and registered all the same
-        promotion = Promotion(False, str(error))
-    get_run_logger().info("%s: %s", "promoted" if promotion.allowed else "not promoted", promotion.reason)
-    return Decided(newest, decision, outcome, promotion)
+        found = Promotion(False, str(error))
+    words = f"{'promoted' if found.allowed else 'not promoted'}: {found.reason}"
+    get_run_logger().info(words)
+    return found
 
 
 if __name__ == "__main__":

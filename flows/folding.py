@@ -15,6 +15,7 @@ from flows.curve import pause_probe
 from flows.folds import Folded, Part, keep, part_of, path_of, pooled
 from flows.job import Job
 from flows.material import gather
+from flows.reaching import kept_trying
 from flows.recipe import Recipe
 from flows.tracking import Tracking
 from store.store import Store
@@ -89,16 +90,17 @@ class Fold:
     def trained(self, until: int) -> Part:
         """Train up to this step, if it is not trained so far, and what the probe saw on the way."""
         train = self._job.recipe.train.model_copy(update={"stop_at": until})  # the same run, at an earlier end
+        address = self._tracking.home.tracking
         job = replace(self._job, recipe=self._job.recipe.model_copy(update={"train": train}))
         with stages.alone(job):
             run = stages.begin_run(self._job, self._tracking)
-            self._tracking.tag(run, {"velatura.fold": f"{job.recipe.fold}"})
             try:
+                kept_trying(address, lambda: self._tracking.tag(run, {"velatura.fold": f"{job.recipe.fold}"}))
                 stages.train_model(job, self._tracking, run)
             except (VelaturaError, KeyboardInterrupt):
-                self._tracking.end(run, "FAILED")
+                self._tracking.fail(run)
                 raise
-            self._tracking.end(run)
+            kept_trying(address, lambda: self._tracking.end(run))
         return part_of(job, pause_probe(job), self._evidence, until)
 
     @cached_property

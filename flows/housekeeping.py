@@ -10,6 +10,7 @@ from prefect import flow
 from core.progress import say
 from flows.home import Home
 from flows.keeping import Needless, needless, remove
+from flows.lost_runs import end_lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,17 @@ class Kept:
 
 
 @flow(name="housekeeping", persist_result=False)
-def housekeeping(home: str = "", days: float = 14, delete: bool = False, cache: float | None = None) -> Kept:
+def housekeeping(
+    home: str = "", days: float = 14, delete: bool = False, cache: float | None = None, only_lost: bool = False
+) -> Kept:
     """List what can go and has been untouched for ``days``; remove it only with ``delete``. ``cache``: see `needless`.
 
-    Nothing that a snapshot, a run or the registry holds is ever among it.
+    Nothing that a snapshot, a run or the registry holds is ever among it. On a server, runs are ended that nobody works
+    on any more; ``only_lost``: nothing else is done.
     """
+    end_lost()
+    if only_lost:
+        return Kept([], 0)
     return keep_house(Home.of(home), days, delete, cache)
 
 

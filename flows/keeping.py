@@ -17,15 +17,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from core.errors import VelaturaError
 from flows.dataset_choice import dataset_names
 from flows.eviction import surplus
 from flows.home import Home
+from flows.job import Job
 from store.lock import if_free
 from store.store import Store
 
 DAY = 86400.0
 PARTIAL = re.compile(r"^\..+\.(\d+)\.partial$")
 """what `core.files.replacing` calls a file that is being written: with the writer's process id"""
+WRITTEN = ("runs", "watch", "evaluations", "pulled", "ladders", "reports")
+"""folders of ours in which a stopped process may leave a half"""
+RUNG = "-rung"
+"""how the recipe of a ladder's rung is called, behind the ladder's own name"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,29 @@ def checkpoints(home: Home, days: float) -> Iterator[Needless]:
     """Checkpoints of runs that are finished: they are for going on, and there is nothing to go on with."""
     for folder in sorted((home.root / "runs").glob("*/training/checkpoints")):
         run = folder.parents[1]
-        if registered(run) and old(run / "verdict.json", days) and is_idle(run):
-            why = "the run is finished and registered; its weights stay"
+        last, why = run / "verdict.json", "the run is finished and registered; its weights stay"
+        if not registered(run):
+            looked = last_look(run)
+            if looked is None:
+                continue
+            last, why = looked, "the rung or part is trained to its end; its weights and figures stay"
+        if old(last, days) and is_idle(run):
             yield Needless("checkpoints", folder, size_of(folder), why)
+
+
+def last_look(run: Path) -> Path | None:
+    """The mark of the last step of a ladder's rung or of a run without one part, which is trained to its end.
+
+    Nothing ever comes after that: neither draws anything, is judged or registered. None for any other run.
+    """
+    try:
+        job = Job.read(run)
+    except (VelaturaError, OSError, ValueError, KeyError, TypeError):  # of another version of Velatura, or damaged
+        return None
+    short = job.recipe.name.endswith(RUNG) or job.recipe.fold is not None
+    if not short or job.recipe.samples.previews or job.recipe.samples.memorisation or not job.finished:
+        return None
+    return job.gave_up if job.gave_up.exists() else job.mark(job.recipe.train.steps)
 
 
 def empty_runs(home: Home, days: float) -> Iterator[Needless]:
@@ -74,8 +100,8 @@ def empty_runs(home: Home, days: float) -> Iterator[Needless]:
 
 
 def halves(home: Home) -> Iterator[Needless]:
-    """Files that were being written by a process that is gone."""
-    for place in ("runs", "watch", "evaluations"):
+    """Files, and folders of them, that were being written by a process that is gone."""
+    for place in WRITTEN:
         for path in sorted((home.root / place).rglob(".*.partial")):
             found = PARTIAL.match(path.name)
             if found and not is_alive(int(found.group(1))) and old(path, 1 / 24):

@@ -25,9 +25,12 @@ from flows.stations import Ports, Station, answers
 PATIENCE = 180.0
 """seconds in which a server must answer; a new database on a busy machine takes half a minute"""
 FAREWELL = 3.5
-"""seconds between asking and ending by force, first for workers, then for servers"""
+"""seconds between asking and ending by force, first for workers, then for servers: all of it must be over in ten. A
+trainer whose parent is gone takes as many at most (`training.stopping.ECHO`), so that more would not help a long step
+"""
 REACTION = 1.0
 """seconds in which a server may act on what it was told of the runs that ended"""
+ENDED = "ended with `velatura up`; begun again, it goes on from its last checkpoint, if it had come to one"
 RESTARTS = 5
 """in a row, for a station that never lived for `STEADY` seconds: its mistake is told instead"""
 STEADY = 60.0
@@ -72,6 +75,22 @@ class Crew:
         self.running[station.name] = (station, process)
         self.lives.setdefault(station.name, Life(0.0)).began = time.monotonic()
 
+    def through(self, command: Sequence[str]) -> tuple[int, str]:
+        """Run something to its end: its status and its words. Where this process is told to end meanwhile, it is ended.
+
+        At once and with all that it has started: what can be done again need not be brought to an end.
+        """
+        with subprocess.Popen(
+            command, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, start_new_session=True, preexec_fn=_end_with_parent,  # noqa: PLW1509  as above
+        ) as process:  # fmt: skip
+            try:
+                words, _ = process.communicate()
+            except BaseException:
+                _end(descendants([process.pid]), 0)
+                raise
+        return process.returncode, words
+
     def wait_for(self, stations: Sequence[Station]) -> None:
         """Until all of them are well; `ServerError` with the last words of one that is not."""
         end = time.monotonic() + PATIENCE
@@ -115,7 +134,8 @@ class Crew:
     def stop(self) -> list[str]:
         """Ask all to end, then end them and all they started; the ids of those that had to be ended by force.
 
-        Workers and what they run go first: a trainer writes a checkpoint, and the server is told which runs ended.
+        Workers and what they run go first: a trainer that is through with its step in time writes a checkpoint, and the
+        server is told which runs ended.
         """
         workers = [process.pid for station, process in self.running.values() if not station.health]
         servers = [process.pid for station, process in self.running.values() if station.health]
@@ -123,7 +143,7 @@ class Crew:
         runs = runs_of(working)
         left = _end(working, FAREWELL)
         with suppress(OSError):
-            if end_those(self.env.get("PREFECT_API_URL", ""), runs, "ended with `velatura up`; it has a checkpoint"):
+            if end_those(self.env.get("PREFECT_API_URL", ""), runs, ENDED):
                 time.sleep(REACTION)
         left += _end(descendants(servers), FAREWELL)
         left += _end(descendants(os.getpid()), 0)

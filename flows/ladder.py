@@ -21,6 +21,7 @@ from flows.dataset_to_model import prepare
 from flows.home import Home
 from flows.job import Job
 from flows.material import Material, gather
+from flows.reaching import kept_trying
 from flows.recipe import Recipe
 from flows.spool import Figure as Spooled
 from flows.tracking import Tracking
@@ -97,7 +98,9 @@ def climb(recipe: Recipe, rates: Sequence[float] = RATES, ranks: Sequence[int] =
     snapshot = store.at(recipe.snapshot) if recipe.snapshot else prepare(recipe, store)[1]
     tracking = Tracking(Home.of(recipe.home))
     key = digest("ladder", recipe.model_key(snapshot.manifest), list(rates), list(ranks))
-    parent = tracking.begin(key, f"{recipe.name}-ladder-{key[:8]}", {"velatura.recipe": recipe.name}, recipe.flat())
+    address, name = tracking.home.tracking, f"{recipe.name}-ladder-{key[:8]}"
+    tags = {"velatura.recipe": recipe.name}
+    parent = kept_trying(address, lambda: tracking.begin(key, name, tags, recipe.flat()))
     try:
         ladder = Ladder(recipe, store, snapshot, tracking, parent)
         rungs, left = ladder.climbed([(rate, None) for rate in sorted(rates)])
@@ -105,13 +108,13 @@ def climb(recipe: Recipe, rates: Sequence[float] = RATES, ranks: Sequence[int] =
         if ranks:
             more, beyond = ladder.climbed([(best.rate, rank) for rank in sorted(ranks)])
             rungs, left, best = [*rungs, *more], left + beyond, best_rung(more)
+        said = {"velatura.best_learning_rate": f"{best.rate:g}", "velatura.best_rank": str(best.rank or "")}
+        kept_trying(address, lambda: tracking.tag(parent, said))
+        kept_trying(address, lambda: tracking.end(parent))
     except (VelaturaError, KeyboardInterrupt):
-        tracking.end(parent, "FAILED")
+        tracking.fail(parent)
         raise
-    found = Climbed(recipe, snapshot, rungs, best, left, parent, key)
-    tracking.tag(parent, {"velatura.best_learning_rate": f"{best.rate:g}", "velatura.best_rank": str(best.rank or "")})
-    tracking.end(parent)
-    return found
+    return Climbed(recipe, snapshot, rungs, best, left, parent, key)
 
 
 class Ladder:
@@ -134,28 +137,29 @@ class Ladder:
     def rung(self, rate: float, rank: int | None) -> Rung:
         """Train shortly at this rate and rank, and probe it."""
         recipe = short(self.recipe, rate, rank)
-        job = stages.prepare_job(recipe, self.snapshot)
+        job, address = stages.prepare_job(recipe, self.snapshot), self.tracking.home.tracking
         say(f"rung {rate:.3g}{f', rank {rank}' if rank is not None else ''}: {recipe.train.steps} steps")
         if ran_away(job).exists():
             return Rung(rate, rank, recipe.train.steps, 0, None)
         with stages.alone(job):
             run = stages.begin_run(job, self.tracking)
-            self.tracking.tag(run, {"mlflow.parentRunId": self.parent})
             try:
+                kept_trying(address, lambda: self.tracking.tag(run, {"mlflow.parentRunId": self.parent}))
                 stages.train_model(job, self.tracking, run)
             except (VelaturaError, KeyboardInterrupt) as error:
                 if not (isinstance(error, TrainingFailed) and "not finite" in str(error)):
-                    self.tracking.end(run, "FAILED")
+                    self.tracking.fail(run)
                     raise
                 write_text(ran_away(job), f"{error}\n")  # too high a rate is an answer, too, and is asked once
-                self.tracking.end(run)
+                kept_trying(address, lambda: self.tracking.end(run))
                 return Rung(rate, rank, recipe.train.steps, 0, None)
-            self.tracking.end(run)
+            kept_trying(address, lambda: self.tracking.end(run))
         curve = {step: one for step, one in probe_curve(job, self.material(job).evidence).items() if step}
         best = best_step(curve)
         rung = Rung(rate, rank, recipe.train.steps, best, curve[best])
         at = round(1000 * math.log10(rate))
-        self.tracking.log_figures(self.parent, [Spooled("ladder/learning", curve[best].learning.value, at, 0)])
+        figures = [Spooled("ladder/learning", curve[best].learning.value, at, 0)]
+        kept_trying(address, lambda: self.tracking.log_figures(self.parent, figures))
         return rung
 
     def material(self, job: Job) -> Material:

@@ -5,6 +5,7 @@ from prefect import flow
 from flows.home import Home
 from flows.ladder import RATES, Climbed, climb
 from flows.pages.ladder import write_chart
+from flows.reaching import kept_trying
 from flows.recipe import Recipe
 from flows.tracking import Tracking
 
@@ -17,7 +18,8 @@ def learning_rate_ladder(recipe: Recipe, rates: tuple[float, ...] = RATES, ranks
     empty.
     """
     found = climb(recipe, rates, ranks)
-    Tracking(Home.of(recipe.home)).log_file(found.run, write_chart(found))
+    tracking, page = Tracking(Home.of(recipe.home)), write_chart(found)
+    kept_trying(tracking.home.tracking, lambda: tracking.log_file(found.run, page))
     return found
 
 

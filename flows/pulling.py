@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,7 +54,7 @@ def pull(registry: Registry, version: Version, home: Home, folder: Path, file: s
     """
     source = fetched(registry, version, home, file)
     target = folder / (f"{version.name}-v{version.number}" + (f"-{file}" if file else source.suffix))
-    with TemporaryDirectory(dir=source.parent) as place:
+    with TemporaryDirectory(f".{os.getpid()}.partial", ".pulling.", source.parent) as place:  # a half, if it is ended
         stamped = Path(place) / source.name
         shutil.copyfile(source, stamped)
         if stamped.suffix == ".safetensors":

@@ -131,8 +131,8 @@ class Registry:
             raise TrackingError(f"{name} has had {len(history)} champions; there is none to go back to")
         *rest, gone = history
         before = self.named(f"{name}@{rest[-1]}")
+        self.alias(before, CHAMPION)  # first: what is cut off here and done again goes back to the same one
         self.client.set_registered_model_tag(name, CHAMPIONS, json.dumps(rest))
-        self.alias(before, CHAMPION)
         return gone, before
 
     def champion(self, name: str) -> Version | None:

@@ -8,6 +8,7 @@ from core.progress import say
 from core.snapshot import Snapshot
 from flows import stages
 from flows.announcing import announce
+from flows.lost_runs import end_lost
 from flows.recipe import Recipe
 from flows.remembered import Heard, Remembered
 from flows.sources_to_dataset import sources_to_dataset
@@ -19,8 +20,10 @@ def watch_sources(recipe: Recipe, quiet: float = 30) -> Snapshot | None:
     """The new version of the dataset, None where the source is as it was when this was run last.
 
     ``quiet``: seconds without a further change. A server runs this every few minutes; what it changes is announced as
-    the event `velatura.dataset.changed`, which starts `decide-and-train`.
+    the event `velatura.dataset.changed`, which starts `decide-and-train`. A lost run would keep its place, so that none
+    is started: these are ended first.
     """
+    end_lost()
     remembered = Remembered.of(recipe)
     before = listing(recipe.pictures)  # a source that is not there fails this run, and the schedule tries again
     if before == remembered.read():
@@ -40,11 +43,10 @@ def watch_sources(recipe: Recipe, quiet: float = 30) -> Snapshot | None:
 
 
 def announce_again(recipe: Recipe) -> None:
-    """Announce the newest version once more where the guard should have heard of it and never decided."""
+    """Announce the newest version where it is owed: it was never told of, or nobody has decided on it for long."""
     versions = stages.open_store(recipe).snapshots()
-    if versions and Heard.of(recipe).is_due(versions[-1]):
-        say(f"{versions[-1].tag} was announced, and nobody has decided on it: it is announced again")
-        announce(recipe, versions[-1])
+    if versions and Heard.of(recipe).is_due(versions[-1]) and announce(recipe, versions[-1]):
+        say(f"{versions[-1].tag} had been told to nobody, or nobody has decided on it: it is announced now")
 
 
 if __name__ == "__main__":

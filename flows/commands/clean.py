@@ -20,7 +20,7 @@ def clean(
     home: HomeFolder = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of words.")] = False,
 ) -> None:
-    """List what nothing needs any more: checkpoints of finished runs, half files, caches, old versions.
+    """List what nothing needs any more: checkpoints of what is finished, half files, caches, old versions.
 
     Nothing that a snapshot, a run or the registry holds is among it; your pictures are never touched.
     """

@@ -57,17 +57,21 @@ def promote(
     """
     from flows.console import live_progress
     from flows.contest import contest
-    from flows.registry import CHALLENGER, Promotion, Registry
+    from flows.reaching import kept_trying
+    from flows.registry import CHALLENGER, Promotion, Registry, Version
 
     place = Home.of(home)
-    registry = Registry(place)
-    version = registry.named(model, default=CHALLENGER)
-    if force:
-        registry.crown(version)
-        found = Promotion(True, "the guard was not asked")
-    else:
+
+    def put() -> tuple[Version, Promotion]:
+        registry = Registry(place)
+        version = registry.named(model, default=CHALLENGER)
+        if force:
+            registry.crown(version)
+            return version, Promotion(True, "the guard was not asked")
         with live_progress(quiet=True):
-            found = contest(place, registry, version)
+            return version, contest(place, registry, version)
+
+    version, found = kept_trying(place.tracking, put, patience=0)
     if as_json:
         print(json.dumps({"model": version.name, "version": version.number, **asdict(found)}, indent=1))
     else:
@@ -80,9 +84,11 @@ def rollback(
     name: Annotated[str, typer.Argument(help="A registered model.")], home: HomeFolder = "", as_json: Json = False
 ) -> None:
     """Make the champion before this one the champion again."""
+    from flows.reaching import kept_trying
     from flows.registry import Registry
 
-    gone, now = Registry(Home.of(home)).roll_back(name)
+    place = Home.of(home)
+    gone, now = kept_trying(place.tracking, lambda: Registry(place).roll_back(name), patience=0)
     if as_json:
         print(json.dumps({"model": name, "before": gone, "champion": now.number}, indent=1))
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -41,7 +40,8 @@ def up(
     """Start MLflow, Prefect, the deployments and a worker for each pool on this machine, and keep them running.
 
     Everything listens on 127.0.0.1 only. Logs are in velatura-data/logs. Ctrl-C or SIGTERM stops all of it within ten
-    seconds; a training that runs then writes a checkpoint and goes on next time.
+    seconds; a training that runs goes on next time: from the step it was at, if that ends in time, or else from its
+    last checkpoint.
     """
     if recipe is not None:
         from flows.recipe import read_recipe
@@ -55,7 +55,7 @@ def up(
         return
     ports = Ports(mlflow_port, prefect_port)
     from flows.keeping_up import Crew, check_free, note, write_note
-    from flows.lost_runs import EVERY, GRACE, end_lost
+    from flows.lost_runs import CALLED_LOST, EVERY, Lookout
     from store.lock import if_free
 
     place.root.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def up(
             begin(crew, place, ports, recipe)
             write_note(place, ports, crew)
             print(links(ports, crew.logs), flush=True)
-            look = time.monotonic() + GRACE
+            lookout, look = Lookout(crew.env["PREFECT_API_URL"]), 0.0
             while True:
                 time.sleep(1)
                 crew.watch(lambda words: print(words, file=sys.stderr, flush=True))
@@ -78,8 +78,8 @@ def up(
                 if time.monotonic() > look:
                     look = time.monotonic() + EVERY
                     with suppress(OSError):  # the server is away; it is asked again
-                        for name in end_lost(crew.env["PREFECT_API_URL"]):
-                            print(f"{name} gave no sign of life and is marked as crashed", file=sys.stderr, flush=True)
+                        for name in lookout.look():
+                            print(f"{name} {CALLED_LOST}", file=sys.stderr, flush=True)
         except Stopped:
             print("stopping", flush=True)
         finally:
@@ -102,9 +102,9 @@ def begin(crew: object, home: Home, ports: Ports, recipe: Path | None) -> None:
     crew.wait_for(began)
     print("deploying", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "flows.bootstrap", *([str(recipe)] if recipe else [])]
-    done = subprocess.run(command, env=crew.env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ServerError(f"the deployments could not be made:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+    status, words = crew.through(command)
+    if status:
+        raise ServerError(f"the deployments could not be made:\n{words.strip()[-2000:]}")
     for station in [*workers(), *watchers(recipe)]:
         crew.start(station)
 

@@ -5,16 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow.exceptions import MlflowException
 
-from core.errors import NotEnoughData, RecipeError
+from core.errors import NotEnoughData, RecipeError, TrackingError
+from core.snapshot import Snapshot
 from curation.splits import Split
 from evaluation.metrics.probe import Probe
 from flows import stages
 from flows.dataset_to_model import dataset_to_model
-from flows.folding import rounds
+from flows.folding import Fold, rounds
 from flows.folds import Part, in_fold, pooled
 from flows.guard import decide_for
+from flows.home import Home
 from flows.recipe import check
+from flows.tracking import Tracking
+from store.store import Store
 from tests.backbones.tiny import make_sd15
 from tests.curation.test_splits import record
 from tests.flows.pictures import SMALL, six_pictures
@@ -68,6 +73,24 @@ def test_the_parts_are_trained_by_a_fourth_at_a_time() -> None:
     assert asked(steps=400, probe_every=50) == [100, 200, 300, 400]
     assert asked(steps=160, probe_every=54) == [54, 108, 160]
     assert asked(steps=10, probe_every=100) == [10]
+
+
+def test_a_part_of_which_mlflow_refuses_something_is_told_in_words_and_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = {"pictures": {"kind": "folder", "path": str(tmp_path)}, "home": str(tmp_path / "data"), "fold": [1, 2]}
+    store = Store.open(tmp_path / "store")
+    tracking = Tracking(Home(tmp_path / "data"))
+
+    def refuses(self: Tracking, run: str, tags: object) -> None:
+        raise MlflowException("the database is locked")
+
+    monkeypatch.setattr(Tracking, "tag", refuses)
+    snapshot = Snapshot(store.uri, "data-0001", 0, 0, "ab" * 32)
+    with pytest.raises(TrackingError, match="refuses: the database is locked"):
+        Fold(check(SMALL | place, "test"), store, snapshot, tracking).trained(4)
+    (run,) = tracking.client.search_runs([tracking.experiment])
+    assert run.info.status == "FAILED"
 
 
 @pytest.mark.usefixtures("prefect_api")

@@ -4,15 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from core.caption import Caption
 from core.errors import TrackingError, TrainingFailed
 from core.snapshot import Snapshot
 from curation.curate import curate, ingest
+from flows import stages
 from flows.decide_and_train import CRASHES, decide_and_train
 from flows.guard import change_between, decide_for
 from flows.home import Home
 from flows.recipe import Recipe, check
+from flows.registry import CHAMPION, Registry
 from flows.tracking import SPEC, Tracking
 from store.store import Store
 from tests.flows.pictures import SMALL, six_pictures
@@ -115,3 +118,42 @@ def test_a_tracking_server_that_does_not_answer_is_told(
 def test_what_was_ended_by_force_again_and_again_is_not_begun_once_more(recipe: Recipe) -> None:
     with pytest.raises(TrainingFailed, match="4 times in a row"):
         decide_and_train.fn(recipe, crashes=CRASHES + 1)
+
+
+class Killed(BaseException):
+    """As if the process ended here."""
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_promotion_that_a_killed_process_owed_is_made_by_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = {"kind": "folder", "path": str(six_pictures(tmp_path / "pictures"))}
+    recipe = check(SMALL | {"pictures": pictures, "home": str(tmp_path / "data")}, "test")
+    registry = Registry(Home.of(recipe.home))
+
+    def registers_and_is_killed(asked: Recipe) -> None:
+        newest = stages.open_store(recipe).at(asked.snapshot)
+        run = finished_run(recipe, newest)
+        tags = {"velatura.verdict": "healthy", "velatura.manifest": newest.manifest}
+        version = registry.tracking.register(recipe.name, run, "weights", tags)
+        registry.client.set_registered_model_alias(recipe.name, "challenger", version)
+        registry.tracking.end(run)
+        raise Killed
+
+    def refuses(self: Registry, name: str) -> None:
+        raise MlflowException("the database is locked")
+
+    monkeypatch.setattr("flows.decide_and_train.dataset_to_model", registers_and_is_killed)
+    with pytest.raises(Killed):
+        decide_and_train(recipe)
+    assert decide_and_train(recipe, only_ask=True).promotion is None
+    with monkeypatch.context() as away:
+        away.setattr(Registry, "champion", refuses)
+        found = decide_and_train(recipe)
+    assert not found.decision.train and found.promotion is not None
+    assert "refuses: the database is locked" in found.promotion.reason
+    again = decide_and_train(recipe).promotion
+    assert again is not None and again.allowed
+    assert [CHAMPION in one.aliases for one in registry.versions(recipe.name)] == [True]
+    assert decide_and_train(recipe).promotion is None  # nothing is owed any longer

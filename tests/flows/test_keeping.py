@@ -65,6 +65,41 @@ def test_only_checkpoints_of_finished_runs_go_and_only_when_asked(home: Home) ->
     assert before - files(home) == {"runs/done-1/training/checkpoints/step-00000004.safetensors"}
 
 
+def short_run(home: Home, run: str, *, draws: bool = False, end: bool = True, **changes: object) -> Path:
+    """The folder of a rung or a part, as its trainer leaves it: neither judged nor registered."""
+    pictures = {"kind": "folder", "path": str(home.root)}
+    samples = {} if draws else {"samples": {"previews": 0, "memorisation": 0}}
+    recipe = check({"name": "mine", "pictures": pictures, "train": {"steps": 4}} | samples | changes, "test")
+    job = Job(home.run(run), run, recipe, Snapshot("/s", "data-0001", 0, 0, ""))
+    job.write()
+    put(job.training / "checkpoints" / "step-00000004.safetensors")
+    put(job.weights(4) / "kohya.safetensors")
+    if end:
+        put(job.mark(4), text="")
+    return job.folder
+
+
+def test_checkpoints_of_rungs_and_parts_go_when_these_are_trained_to_their_end(home: Home) -> None:
+    short_run(home, "mine-rung-1", name="mine-rung")
+    short_run(home, "mine-2", fold=[1, 3])
+    put(short_run(home, "mine-rung-3", name="mine-rung", end=False) / "stopped-early", text="2\n")
+    short_run(home, "mine-rung-4", name="mine-rung", end=False)  # stopped, or it ran away: it goes on there
+    short_run(home, "mine-5")  # trained, and not judged yet
+    short_run(home, "mine-rung-6", name="mine-rung", draws=True)  # somebody's own, of that name
+    put(short_run(home, "mine-7", fold=[1, 3]) / "job.json", text="{")
+    put(short_run(home, "mine-8", fold=[1, 3]) / "steps" / "000004" / "looked", age=time.time())
+    busy = short_run(home, "mine-9", fold=[2, 3])
+    before = files(home)
+    with exclusive(busy / ".lock"):
+        found = keep_house(home, 14, delete=True).found
+    gone = {
+        f"runs/{name}/training/checkpoints/step-00000004.safetensors"
+        for name in ("mine-rung-1", "mine-2", "mine-rung-3")
+    }
+    assert {str(one.path.relative_to(home.root)) + "/step-00000004.safetensors" for one in found} == gone
+    assert before - files(home) == gone
+
+
 def test_a_run_that_somebody_works_on_is_left_alone(home: Home) -> None:
     folder = run_folder(home, "done-1")
     with exclusive(folder / ".lock"):
@@ -75,13 +110,19 @@ def test_halves_of_dead_writers_and_old_evaluations_go(home: Home) -> None:
     mine = put(home.run("a-1") / f".weights.safetensors.{os.getpid()}.partial")
     put(home.run("a-1") / "job.json")
     put(home.run("a-1") / ".weights.safetensors.4194304.partial")  # above the largest process id
+    for place in ("pulled/mine-1/.mine.safetensors", "ladders/mine-1/.ladder.html", "reports/.mine.html"):
+        put(home.root / f"{place}.4194304.partial")
+        put(home.root / place.replace("/.", "/"))
+    copied = put(home.root / "pulled" / "mine-1" / ".pulling.ab12.4194304.partial" / "mine.safetensors")
+    os.utime(copied.parent, (OLD, OLD))
     put(home.root / "evaluations" / "old" / "probe.npz")
     put(home.root / "evaluations" / "new" / "probe.npz", age=time.time())
     put(home.run("empty-2") / ".lock", text="")
     os.utime(home.run("empty-2"), (OLD, OLD))
     found = keep_house(home, 14, delete=True)
-    assert [one.what for one in found.found] == ["empty run", "half a file", "cache"]
-    assert files(home) == {f"runs/a-1/{mine.name}", "runs/a-1/job.json", "evaluations/new/probe.npz"}
+    assert [one.what for one in found.found] == ["empty run", *["half a file"] * 5, "cache"]
+    whole = {"pulled/mine-1/mine.safetensors", "ladders/mine-1/ladder.html", "reports/mine.html"}
+    assert files(home) == {f"runs/a-1/{mine.name}", "runs/a-1/job.json", "evaluations/new/probe.npz", *whole}
 
 
 def test_versions_that_a_snapshot_holds_stay_readable(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from evaluation.metrics.probe import Probe
 from flows.commands.ladder import told
 from flows.curve import LEAST, pause_probe
 from flows.job import Job
+from flows.keeping import RUNG
 from flows.ladder import Climbed, Rung, best_rung, short, turned
 from flows.pages.ladder import write_chart
 from flows.recipe import Recipe
@@ -37,6 +38,7 @@ def test_a_rung_is_short_and_draws_nothing(tmp_path: Path) -> None:
     assert rung.train.steps == 30 and rung.samples.memorisation == rung.samples.previews == 0
     assert rung.train.optimizer.learning_rate == 1e-4 and rung.train.adapter.rank == 2  # type: ignore[attr-defined]
     assert [metric.kind for metric in rung.metrics] == ["probe"]
+    assert rung.name.endswith(RUNG)  # by which housekeeping knows it
 
 
 def test_a_look_costs_its_share_of_training_and_never_fewer_pictures_than_tell_anything(

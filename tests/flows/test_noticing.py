@@ -2,11 +2,13 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from curation.source import Source
+from flows import watcher
 from flows.noticing import LOCAL, Noticing, kind_of, noticing
 from flows.watching import Watch
-from tests.flows.pictures import six_pictures
+from tests.flows.pictures import SMALL, six_pictures
 
 
 def folder_at(path: Path) -> Source:
@@ -73,3 +75,27 @@ def test_a_watch_looks_soon_while_something_is_on_its_way_and_rarely_otherwise(p
     assert slept == [1]
     assert not watch.look()
     assert watch.settling.changing
+
+
+def test_a_watcher_that_is_told_of_no_changes_leaves_them_to_the_schedule_and_goes_on(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = pictures.parent / "mine.yaml"
+    recipe.write_text(yaml.safe_dump(SMALL | {"pictures": {"kind": "folder", "path": str(pictures)}}))
+    slept: list[float] = []
+
+    def no_watch_is_left(self: Noticing) -> None:
+        raise OSError(28, "OS file watch limit reached")
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise KeyboardInterrupt  # whoever keeps it running is ended
+
+    monkeypatch.setattr(Noticing, "_begin", no_watch_is_left)
+    monkeypatch.setattr(watcher, "run_deployment", lambda *_, **__: pytest.fail("it has nothing to tell of"))
+    monkeypatch.setattr(watcher.time, "sleep", sleep)
+    with pytest.raises(KeyboardInterrupt):
+        watcher.keep_watching(recipe)
+    assert slept == [watcher.EVER] * 3
+    assert "the schedule of watch-sources/watch-sources lists it" in capsys.readouterr().out

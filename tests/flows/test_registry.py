@@ -1,5 +1,6 @@
 """Challenger, champion, rollback and pull on a real MLflow."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ from safetensors.numpy import save_file
 
 from core.errors import ExportError, TrackingError
 from evaluation.metric import Figure
+from flows.commands.models import promote, rollback
 from flows.comparing_runs import differing, link, rows
+from flows.contest import contest
 from flows.home import Home
 from flows.pulling import pull
 from flows.registry import CHALLENGER, Promotion, Registry, Version, judged
@@ -75,6 +78,26 @@ def test_champions_follow_each_other_and_a_rollback_goes_back(home: Home) -> Non
         registry.roll_back("mine")
 
 
+def test_a_crowning_that_was_cut_off_is_brought_to_its_end(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Registry(home)
+    registry.alias(registry.named("mine@3"), CHALLENGER)
+    with monkeypatch.context() as cut:
+        cut.setattr(registry.client, "delete_registered_model_alias", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            registry.crown(registry.named("mine@3"))
+    assert registry.named("mine@3").aliases == (CHALLENGER, "champion")
+    found = contest(home, registry, registry.named("mine@3"))
+    assert found.allowed and "cut off" in found.reason
+    assert registry.named("mine@3").aliases == ("champion",)
+    before = registry.champions("mine")
+    assert before[-1] == "3" and len(before) == len(set(before))
+    with monkeypatch.context() as cut:
+        cut.setattr(registry.client, "set_registered_model_tag", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            registry.roll_back("mine")
+    assert registry.roll_back("mine")[1].number == before[-2]
+
+
 def test_a_model_that_is_not_there_is_told_with_those_that_are(home: Home) -> None:
     with pytest.raises(TrackingError, match=r"no registered model 'yours'; there are: mine"):
         Registry(home).named("yours@1")
@@ -90,6 +113,8 @@ def test_a_pulled_file_says_its_version_and_overwrites_no_other(home: Home, tmp_
         said = file.metadata()
     assert (said["velatura.version"], said["ss_output_name"]) == ("3", "mine")
     assert pull(registry, wanted, home, tmp_path) == path  # the same again is no mistake
+    (kept,) = (home.root / "pulled").glob("*/")
+    assert [one.name for one in kept.iterdir()] == ["mine.safetensors"]
     path.write_text("somebody's work")
     with pytest.raises(ExportError, match="another file"):
         pull(registry, wanted, home, tmp_path)
@@ -108,3 +133,13 @@ def test_runs_are_compared_by_figures_and_by_what_differs(home: Home) -> None:
         rows(home, ["nothing"])
     with pytest.raises(TrackingError, match="no run of yours"):
         rows(home, [], "yours")
+
+
+@pytest.mark.parametrize("act", [promote, rollback])
+def test_a_registry_that_is_away_is_told_at_once(
+    act: Callable[[str], None], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("VELATURA_DATA", str(home.root))
+    with pytest.raises(TrackingError, match="does not answer"):
+        act("mine")

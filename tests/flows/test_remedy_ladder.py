@@ -1,15 +1,20 @@
 """`velatura remedy` and `velatura ladder` on one small run, as they are typed."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
+from mlflow.exceptions import MlflowException
 
+from core.errors import TrackingError
 from flows.dataset_to_model import dataset_to_model
 from flows.home import Home
 from flows.ladder import climb
+from flows.learning_rate_ladder import learning_rate_ladder
 from flows.recipe import Recipe
+from flows.spool import Figure
 from flows.summary import Outcome
 from flows.tracking import Tracking
 from tests.backbones.tiny import make_sd15
@@ -60,13 +65,35 @@ def test_remedies_are_measured_logged_below_the_run_and_shown(folder: Path, outc
     assert again.snapshot == outcome.job.snapshot.tag
 
 
-def test_a_rung_is_a_child_of_the_ladder_and_a_page_shows_it(folder: Path, outcome: Outcome) -> None:
+def test_rungs_are_children_of_a_ladder_whose_page_mlflow_has_whatever_it_refused_before(
+    folder: Path, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "recipe.yaml").write_text(json.dumps(outcome.job.recipe.model_dump(mode="json")))
-    said = typed("ladder", str(folder / "recipe.yaml"), "--rates", "1e-4", f"snapshot={outcome.job.snapshot.tag}")
-    assert said["learning_rate"] == 1e-4 and Path(str(said["chart"])).read_text().count("<svg") == 2
-    tracking = Tracking(Home.of(str(folder / "data")))
-    (child,) = tracking.client.search_runs([tracking.experiment], f"tags.`mlflow.parentRunId` = '{said['run']}'")
-    assert child.data.params["train.optimizer.learning_rate"] == "0.0001"
+    words = [str(folder / "recipe.yaml"), "--rates", "1e-5,1e-4", f"snapshot={outcome.job.snapshot.tag}"]
+    recipe = recipe_of(folder, snapshot=outcome.job.snapshot.tag)
+    tracking = Tracking(Home.of(recipe.home))
+    log_figures = Tracking.log_figures
+
+    def refuses(self: Tracking, run: str, figures: Iterable[Figure]) -> None:
+        said = list(figures)
+        if any(figure.key == "ladder/learning" for figure in said):
+            raise MlflowException("the database is locked")
+        log_figures(self, run, said)
+
+    with monkeypatch.context() as refusing, pytest.raises(TrackingError, match="refuses: the database is locked"):
+        refusing.setattr(Tracking, "log_figures", refuses)
+        learning_rate_ladder(recipe, (1e-5, 1e-4))
+    (parent,) = [run for run in tracking.client.search_runs([tracking.experiment]) if "-ladder-" in run.info.run_name]
+    assert parent.info.status == "FAILED"
+    said = typed("ladder", *words)
+    page = Path(str(said["chart"]))
+    assert page.read_text().count("<svg") == 2
+    assert said["run"] == parent.info.run_id and tracking.client.get_run(said["run"]).info.status == "FINISHED"
+    got = tracking.client.download_artifacts(said["run"], page.name)
+    assert Path(got).read_bytes() == page.read_bytes()
+    children = tracking.client.search_runs([tracking.experiment], f"tags.`mlflow.parentRunId` = '{said['run']}'")
+    rates = {float(child.data.params["train.optimizer.learning_rate"]) for child in children}
+    assert rates == {rung["learning_rate"] for rung in said["rungs"]}  # type: ignore[attr-defined]
 
 
 def test_a_rung_that_ran_away_is_an_answer_and_not_trained_again(

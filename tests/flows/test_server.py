@@ -15,7 +15,7 @@ import yaml
 from benchmarks.scenarios import missing
 from benchmarks.studio import DECIDE, Studio
 from flows.bootstrap import ZOMBIES
-from flows.lost_runs import end_lost, end_those
+from flows.lost_runs import Lookout, end_those
 from flows.recipe import Recipe, read_recipe
 from tests.flows.servers import PREFECT, ROOT, prefect_server, running, until
 
@@ -83,6 +83,9 @@ def test_deploying_again_changes_nothing(server: dict[str, str]) -> None:
     bootstrap(server)
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     assert len(ask(server, "/deployments/filter", {})) == len(deployments)
+    hourly = get(server, "/deployments/name/housekeeping/housekeeping")["schedules"]
+    assert isinstance(hourly, list)
+    assert sorted(str(one["parameters"]) for one in hourly) == ["{'only_lost': True}", "{}"]
     names = [one["name"] for one in ask(server, "/automations/filter", {})]
     assert sorted(names) == sorted([ZOMBIES, "velatura-dataset-changed", "velatura-begin-again"])
 
@@ -95,39 +98,45 @@ def test_runs_that_fell_silent_while_the_server_was_away_are_ended(server: dict[
     for name, state in given.items():
         body = {"flow_id": flow, "name": name, "state": {"type": state}}
         runs[name] = json.loads(send(server, "/flow_runs/", body))["id"]
+    given["taken"] = "PENDING"  # by a worker that is started anew before the run begins
+    deployment = str(get(server, "/deployments/name/model-to-report/model-to-report")["id"])
+    body = {"name": "taken", "state": {"type": "PENDING"}, "labels": {"prefect.worker.name": "mine"}}
+    runs["taken"] = json.loads(send(server, f"/deployments/{deployment}/create_flow_run", body))["id"]
+    send(server, "/work_pools/velatura-gpu/workers/heartbeat", {"name": "mine"})
+
+    def emit(event: str, resource: dict[str, str]) -> None:
+        now = datetime.now(UTC).isoformat()
+        send(server, "/events", [{"id": str(uuid.uuid4()), "occurred": now, "event": event, "resource": resource}])
 
     def sign(name: str) -> None:
-        event = {
-            "id": str(uuid.uuid4()),
-            "occurred": datetime.now(UTC).isoformat(),
-            "event": "prefect.flow-run.heartbeat",
-            "resource": {"prefect.resource.id": f"prefect.flow-run.{runs[name]}"},
-        }
-        send(server, "/events", [event])
+        emit("prefect.flow-run.heartbeat", {"prefect.resource.id": f"prefect.flow-run.{runs[name]}"})
 
+    worker = {"prefect.resource.id": "prefect.worker.process.mine", "prefect.resource.name": "mine"}
+    emit("prefect.worker.started", worker)
     ended: list[str] = []
     for name in ("silent", "to be cancelled", "alive"):
         sign(name)
+    lookout = Lookout(api, silent=20, grace=2)
 
-    def both() -> bool:
+    def all_three() -> bool:
         sign("alive")
-        ended.extend(end_lost(api, silent=20))
-        return len(ended) >= 2
+        ended.extend(lookout.look())
+        return len(ended) >= 3
 
-    until("the signs, put down", both, seconds=90)
-    assert sorted(ended) == ["silent", "to be cancelled"]
+    until("the signs, put down", all_three, seconds=90)
+    assert sorted(ended) == ["silent", "taken", "to be cancelled"]
 
     def states() -> dict[str, object]:
         return {name: get(server, f"/flow_runs/{run}")["state_type"] for name, run in runs.items()}
 
-    over = {"silent": "CRASHED", "to be cancelled": "CANCELLED"}
+    over = {"silent": "CRASHED", "to be cancelled": "CANCELLED", "taken": "CRASHED"}
     assert states() == {**given, **over}
     assert end_those(api, [runs["silent"], runs["another's"]], "ended") == ["another's"]
     assert states() == {**given, **over, "another's": "CRASHED"}
     assert end_those(api, [], "ended") == []
     again = {"state": {"type": "RUNNING"}, "force": True}
     send(server, f"/flow_runs/{runs['silent']}/set_state", again)
-    assert "silent" not in end_lost(api, silent=20), "it was begun again, and its signs are of before"
+    assert "silent" not in Lookout(api, silent=20, grace=0).look(), "it was begun again, and its signs are of before"
 
 
 def test_a_worker_trains_a_model_and_one_changed_file_is_too_little_for_another(

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import yaml
 
 from core.errors import ServerError
 from flows.bootstrap import deployments_for
-from flows.commands.up import state
+from flows.commands.up import Stopped, state, stop
 from flows.home import Home
 from flows.keeping_up import RESTARTS, STEADY, Crew, check_free, note, write_note
 from flows.recipe import Recipe, check, read_recipe
@@ -105,6 +107,59 @@ def test_children_go_when_the_parent_is_killed(tmp_path: Path) -> None:
     until("the child's end", lambda: not psutil.pid_exists(child), seconds=30)
 
 
+def test_what_is_deployed_with_goes_with_all_it_started_when_the_command_is_told_to_stop(tmp_path: Path) -> None:
+    note, crew = tmp_path / "child", Crew(tmp_path / "logs", os.environ)
+    child = "import subprocess, sys; one = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
+    deploying = f"{child}open({str(note)!r}, 'w').write(f'{{one.pid}}\\n'); one.wait()"
+
+    def tell() -> None:
+        until("the child", lambda: note.exists() and note.read_text().endswith("\n"), seconds=60)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        threading.Thread(target=tell).start()
+        with pytest.raises(Stopped):
+            crew.through([sys.executable, "-c", deploying])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert not psutil.pid_exists(int(note.read_text())) or ended(int(note.read_text()))
+    assert crew.through([sys.executable, "-c", "print('done'); raise SystemExit(3)"]) == (3, "done\n")
+
+
+def ended(process: int) -> bool:
+    """A child whose parent is gone may wait for somebody to notice its end."""
+    try:
+        return bool(psutil.Process(process).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_prefect_deploy_ends_with_the_process_that_deploys_even_if_that_is_killed(tmp_path: Path) -> None:
+    prefect, note = tmp_path / "python", tmp_path / "pid"
+    prefect.write_text(f"#!/bin/sh\necho $$ > {note}\nexec sleep 600\n")
+    prefect.chmod(0o755)
+    code = f"import sys; from flows import bootstrap; sys.executable = {str(prefect)!r}; bootstrap.deploy()"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    until("prefect deploy", lambda: note.exists() and note.read_text().endswith("\n"), seconds=120)
+    process.kill()
+    process.wait()
+    until("its end", lambda: ended(int(note.read_text())), seconds=30)
+
+
+def test_a_run_that_is_ended_by_force_is_not_said_to_have_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[list[str], str]] = []
+    monkeypatch.setattr("flows.keeping_up.end_those", lambda _api, runs, words: told.append((list(runs), words)))
+    crew = Crew(tmp_path / "logs", {**os.environ, "PREFECT__FLOW_RUN_ID": "run-1"})
+    crew.start(python("worker", SLEEPER))
+    crew.stop()
+    ((runs, words),) = told
+    assert runs == ["run-1"]
+    assert "goes on from its last checkpoint, if" in words and "has a checkpoint" not in words
+
+
 def test_a_server_that_ends_at_once_is_told_with_its_words(tmp_path: Path) -> None:
     station = Station("broken", (sys.executable, "-c", "print('bad option')"), f"http://127.0.0.1:{free_port()}")
     crew = Crew(tmp_path, os.environ)
@@ -161,6 +216,10 @@ def test_as_it_stands_nothing_is_watched_and_housekeeping_deletes_nothing() -> N
     found = {one["name"]: one for one in deployments_for(None)["deployments"]}
     assert found["watch-sources"]["schedules"][0]["active"] is False
     assert found["housekeeping"]["parameters"]["delete"] is False
+    assert {one["slug"]: one.get("parameters") for one in found["housekeeping"]["schedules"] if one["active"]} == {
+        "weekly": None,
+        "lost-runs": {"only_lost": True},
+    }
     for one in found.values():  # or a live run would be taken for a dead one
         assert one["work_pool"]["job_variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(HEARTBEAT)
     demo = read_recipe(ROOT / "recipes" / "openmoji.yaml")
