@@ -146,7 +146,7 @@ def for_one_question() -> list[Plan]:
     for seed in range(SEEDS):
         one = partial(Plan, "openmoji", seed=seed, changes=end)
         plans += [one(20, 0, "lora", "high", prior=prior, purpose="drift") for prior in (False, True)]
-        for part, of_network, of_words in (("network", fast, 1e-5), ("words", slow, 0.01)) if seed < 2 else ():
+        for part, of_network, of_words in (("network", fast, 1e-5), ("words", slow, 0.01)):
             changes = (*end, which, of_network, rate.format(of_words))
             plans.append(one(8, 0, "words", "high", purpose=f"parts-{part}", changes=changes))
         plans.append(one(20, 0, "lora", "high", purpose="labels-shuffled"))
