@@ -1,0 +1,128 @@
+"""The page of what was tried on a run: verdicts and figures beneath each other, samples, and what to do."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from shlex import quote
+
+from evaluation.document import document
+from evaluation.report import Samples
+from evaluation.sections import Row, figure_of, table
+from evaluation.tags import definitions, img
+from evaluation.wording import WORDS
+from flows.remedying import Remedies, Tried
+
+COLUMNS = (
+    ("learning", "probe/learning"),
+    ("gap", "probe/gap"),
+    ("copies", "memorisation/copy_rate"),
+    ("drift", "prior_drift/relative"),
+    ("background", "editability/obeyed"),
+)
+"""name and figure"""
+
+
+def page(found: Remedies, recipe: Path) -> str:
+    """The whole page. ``recipe``: the file that what is to be trained again begins with."""
+    name = found.job.folder.name
+    best = found.best
+    title = f"{found.to_do[:1].upper()}{found.to_do[1:]}"
+    header = (
+        f'<p class="over">{escape(name)}, step {found.step}: {len(found.tried) - 1} remedies</p>'
+        f'<p class="state {escape(best.verdict.state.split()[0])}">{escape(best.verdict.state)}</p>'
+        f'<h1>{escape(title)}</h1><p class="remedy">{escape(best.verdict.words)}</p>{having(best)}'
+    )
+    sections = [compared(found), training(found, recipe), samples(found), notes(found)]
+    return document(f"{name}: remedies", header, sections, "Velatura.")
+
+
+def having(best: Tried) -> str:
+    """How to have what is recommended."""
+    return f'<div class="todo"><pre>{escape(best.use)}</pre></div>' if best.use else ""
+
+
+def compared(found: Remedies) -> str:
+    """All networks with their figures."""
+    rows = [Row(name_of(one), one.measured, one.verdict.state, one is found.best, note_of(one)) for one in found.tried]
+    known = [(WORDS[key][0], WORDS[key][1]) for _, key in COLUMNS if any(has(one, key) for one in found.tried)]
+    return (
+        "<h2>What was tried</h2><p>Each with the same pictures, prompts, seeds and noise, beside the base. Small "
+        "figures are 95 % intervals.</p>"
+        f"{table(rows, COLUMNS)}{definitions(known)}"
+    )
+
+
+def has(one: Tried, key: str) -> bool:
+    """Whether a figure was measured."""
+    return figure_of(one.measured, key) is not None
+
+
+def name_of(one: Tried) -> str:
+    """A row's name."""
+    return one.name if one.kind else f"as it is ({one.name})"
+
+
+def note_of(one: Tried) -> str:
+    """What stands below it."""
+    if one.retrained is not None:
+        return f"trained again: {one.retrained.again.why}"
+    return one.kind.replace("_", " ")
+
+
+def training(found: Remedies, recipe: Path) -> str:
+    """What needs training: what was trained and where it is, and what can be typed."""
+    trained = [one for one in found.tried if one.retrained is not None]
+    parts = [f"<h3>{escape(one.name)}</h3>{how(one, recipe)}" for one in trained]
+    parts += [
+        f'<div class="todo"><p>{escape(sentence(one.why))}</p><pre>{escape(command(recipe, one.words))}</pre></div>'
+        for one in found.advice
+    ]
+    return f"<h2>Training again</h2>{''.join(parts)}" if parts else ""
+
+
+def how(one: Tried, recipe: Path) -> str:
+    """Where a trained one is, and how to make it a model of its own."""
+    assert one.retrained is not None
+    again = one.retrained
+    register = command(recipe, f"name={quote(again.job.recipe.name)} {again.again.words}")
+    return (
+        f'<div class="todo"><p>Its weights</p><pre>{escape(one.use)}</pre>'
+        f"<p>As a model of its own, registered and with a report; it is not trained again</p>"
+        f"<pre>{escape(register)}</pre></div>"
+    )
+
+
+def command(recipe: Path, words: str) -> str:
+    """As it is typed."""
+    return f"velatura run {quote(str(recipe))} {words}"
+
+
+def sentence(words: str) -> str:
+    """With a capital."""
+    return f"{words[:1].upper()}{words[1:]}"
+
+
+def samples(found: Remedies) -> str:
+    """A row for each network, a column for each prompt."""
+    if found.shown is None:
+        return ""
+    shown: Samples = found.shown
+    head = "".join(f'<th scope="col">{escape(prompt)}</th>' for prompt in shown.prompts)
+    best = found.tried.index(found.best) + 1  # the base comes first
+    rows = []
+    for at, name in enumerate(shown.columns):
+        pictures = zip(shown.prompts, (row[at] for row in shown.pictures), strict=True)
+        cells = "".join(f"<td>{img(picture, f'{prompt}, {name}', most=160)}</td>" for prompt, picture in pictures)
+        rows.append(f'<tr><th scope="row"{" class=best" if at == best else ""}>{escape(name)}</th>{cells}</tr>')
+    across = min(4, len(shown.prompts))
+    return (
+        "<h2>Samples of each</h2><p>A column is one prompt with one seed.</p>"
+        f'<div class="scroll"><table class="samples" style="--columns: {across}">'
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def notes(found: Remedies) -> str:
+    """What has to be known of how it was measured."""
+    return "".join(f'<p class="quiet">{escape(sentence(note))}.</p>' for note in found.notes)
