@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from evaluation.charts import Line, chart
 from evaluation.metric import Figure, Measured
 from evaluation.metrics.strength import StrengthResult
-from evaluation.tags import signed
+from evaluation.tags import percent, signed
 from evaluation.wording import told
 
 KEY = '<p class="key"><span class="learning">learning</span><span class="gap">gap</span></p>'
@@ -86,6 +86,8 @@ def figure_of(measured: Mapping[str, Measured], key: str) -> Figure | None:
     return next((one for one in measured[kind].figures if one.name == name), None) if kind in measured else None
 
 
+SHARES = ("memorisation/copy_rate", "editability/obeyed")
+"""figures that are written as percent"""
 _NUMBER = ' class="n"'
 
 
@@ -97,14 +99,15 @@ def _row(row: Row, columns: Sequence[tuple[str, str]], *, verdict: bool) -> str:
         cells.append(f'<td data-name="verdict"><span class="state {style}">{escape(row.state)}</span></td>')
     for name, key in columns:
         figure = figure_of(row.measured, key)
-        cells.append(f'<td class="n" data-name="{escape(name)}">{_with_interval(figure) if figure else "·"}</td>')
+        said = _with_interval(figure, percent if key in SHARES else signed) if figure else "·"
+        cells.append(f'<td class="n" data-name="{escape(name)}"><span>{said}</span></td>')
     return f"<tr>{''.join(cells)}</tr>"
 
 
 _BEST = ' class="best"'
 
 
-def _with_interval(figure: Figure) -> str:
+def _with_interval(figure: Figure, write: Callable[[float], str]) -> str:
     sure = math.isfinite(figure.low) and math.isfinite(figure.high)
-    interval = f"<small>{signed(figure.low)} to {signed(figure.high)}</small>" if sure else ""
-    return f"{signed(figure.value)}{interval}"
+    interval = f"<small>{write(figure.low)} to {write(figure.high)}</small>" if sure else ""
+    return f"{write(figure.value)}{interval}"

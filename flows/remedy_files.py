@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -60,9 +61,10 @@ def _log_child(found: Remedies, one: Tried, parent: str, tracking: Tracking) -> 
         said = {(figure.key, figure.step) for figure in read(one.retrained.job.spool)}
         tags |= {"velatura.best_step": str(step), "velatura.weights": one.use}
     tracking.tag(run, tags)
-    began = tracking.client.get_run(run).info.start_time  # the same again is no second value then
     ours = figures | {f"verdict/{name}": value for name, value in known.items()}
-    tracking.log_figures(run, [Figure(k, value, step, began) for k, value in ours.items() if (k, step) not in said])
+    there, now = tracking.client.get_run(run).data.metrics, int(time.time() * 1000)
+    new = {key: value for key, value in ours.items() if (key, step) not in said and there.get(key) != value}
+    tracking.log_figures(run, [Figure(key, value, step, now) for key, value in new.items()])
     if one.retrained is None:
         tracking.end(run)
 

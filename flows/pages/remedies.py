@@ -21,6 +21,11 @@ COLUMNS = (
     ("background", "editability/obeyed"),
 )
 """name and figure"""
+FEW = 3
+"""prompts up to which the networks stand beside each other; more have a column each"""
+ACROSS = 4
+"""pictures beside each other on a phone"""
+BEST = ' class="best"'
 
 
 def page(found: Remedies, recipe: Path) -> str:
@@ -39,7 +44,7 @@ def page(found: Remedies, recipe: Path) -> str:
 
 def having(best: Tried) -> str:
     """How to have what is recommended."""
-    return f'<div class="todo"><pre>{escape(best.use)}</pre></div>' if best.use else ""
+    return f'<div class="todo"><p>How to have it</p><pre>{escape(best.use)}</pre></div>' if best.use else ""
 
 
 def compared(found: Remedies) -> str:
@@ -104,21 +109,37 @@ def sentence(words: str) -> str:
 
 
 def samples(found: Remedies) -> str:
-    """A row for each network, a column for each prompt."""
-    if found.shown is None:
+    """All networks beside each other."""
+    if found.shown is None or not found.shown.prompts:
         return ""
-    shown: Samples = found.shown
-    head = "".join(f'<th scope="col">{escape(prompt)}</th>' for prompt in shown.prompts)
     best = found.tried.index(found.best) + 1  # the base comes first
+    drawn = by_prompt(found.shown, best) if len(found.shown.prompts) <= FEW else by_network(found.shown, best)
+    return f"<h2>Samples of each</h2><p>Of the same prompts and seeds.</p>{drawn}"
+
+
+def by_prompt(shown: Samples, best: int) -> str:
+    """A gallery for each prompt."""
+    parts = []
+    for prompt, pictures in zip(shown.prompts, shown.pictures, strict=True):
+        figures = "".join(
+            f"<figure>{img(picture, f'{prompt}, {name}')}"
+            f"<figcaption>{f'<b>{escape(name)}</b>' if at == best else escape(name)}</figcaption></figure>"
+            for at, (name, picture) in enumerate(zip(shown.columns, pictures, strict=True))
+        )
+        parts.append(f'<h3>{escape(prompt)}</h3><div class="gallery">{figures}</div>')
+    return "".join(parts)
+
+
+def by_network(shown: Samples, best: int) -> str:
+    """A row for each network, a column for each prompt."""
+    head = "".join(f'<th scope="col">{escape(prompt)}</th>' for prompt in shown.prompts)
     rows = []
     for at, name in enumerate(shown.columns):
         pictures = zip(shown.prompts, (row[at] for row in shown.pictures), strict=True)
         cells = "".join(f"<td>{img(picture, f'{prompt}, {name}', most=160)}</td>" for prompt, picture in pictures)
-        rows.append(f'<tr><th scope="row"{" class=best" if at == best else ""}>{escape(name)}</th>{cells}</tr>')
-    across = min(4, len(shown.prompts))
+        rows.append(f'<tr><th scope="row"{BEST if at == best else ""}>{escape(name)}</th>{cells}</tr>')
     return (
-        "<h2>Samples of each</h2><p>A column is one prompt with one seed.</p>"
-        f'<div class="scroll"><table class="samples" style="--columns: {across}">'
+        f'<div class="scroll"><table class="samples" style="--columns: {ACROSS}">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
