@@ -31,15 +31,20 @@ BEST = ' class="best"'
 def page(found: Remedies, recipe: Path) -> str:
     """The whole page. ``recipe``: the file that what is to be trained again begins with."""
     name = found.job.folder.name
-    best = found.best
-    title = f"{found.to_do[:1].upper()}{found.to_do[1:]}"
+    best, was = found.best, found.tried[0]
+    title = f"What helps most: {found.to_do}" if best.kind else sentence(found.to_do)
     header = (
         f'<p class="over">{escape(name)}, step {found.step}: {len(found.tried) - 1} remedies</p>'
-        f'<p class="state {escape(best.verdict.state.split()[0])}">{escape(best.verdict.state)}</p>'
+        f"<p>{f'{pill(was.verdict.state)} → ' if best.kind else ''}{pill(best.verdict.state)}</p>"
         f'<h1>{escape(title)}</h1><p class="remedy">{escape(best.verdict.words)}</p>{having(best)}'
     )
     sections = [compared(found), training(found, recipe), samples(found), notes(found)]
     return document(f"{name}: remedies", header, sections, "Velatura.")
+
+
+def pill(state: str) -> str:
+    """A verdict in its colour."""
+    return f'<span class="state {escape(state.split()[0])}">{escape(state)}</span>'
 
 
 def having(best: Tried) -> str:

@@ -208,7 +208,7 @@ def test_the_page_shows_every_network_with_its_verdict_intervals_samples_and_wha
     for state in ("memorised", "overfit", "drifted", "not", "underfit", "healthy"):
         assert f'class="state {state}"' in html
     for words in (
-        "Lower rank, step 150",  # the headline: what is recommended
+        "memorised → healthyWhat helps most: lower rank, step 150",
         "six-lower_rank.safetensors",
         "half the <rank>",
         f"velatura run '{tmp_path}/the recipe.yaml' name=six-lower_rank train.adapter.rank=4",
