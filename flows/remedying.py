@@ -19,6 +19,7 @@ from evaluation.verdict import Verdict, best_step, judge
 from flows.bench import Bench
 from flows.curve import probe_curve, probe_of
 from flows.job import Job
+from flows.judgement import Judgement
 from flows.judging import bench_of, candidate_of, keep_weights
 from flows.material import gather
 from flows.retraining import Again, Retrained, by_training, chosen, train_again
@@ -204,9 +205,11 @@ def trained_candidate(one: Retrained, bench: Bench) -> tuple[int, Candidate]:
 
 
 def kept_as_file(one: Tried) -> Tried:
-    """Its weights under a name of their own, with the verdict in their metadata."""
+    """Its weights under a name of their own, with the verdict in their metadata; if it was judged since, as it is."""
     assert one.retrained is not None
-    return replace(one, use=keep_weights(one.retrained.job, one.step, one.verdict)["weights"])
+    judged = Judgement.read(one.retrained.job)
+    files = judged.files if judged else keep_weights(one.retrained.job, one.step, one.verdict)
+    return replace(one, use=files["weights"])
 
 
 def tried_with(job: Job, bench: Bench, kind: str, candidate: Candidate, *, samples: bool) -> Tried:
