@@ -38,7 +38,7 @@ def page(found: Remedies, recipe: Path) -> str:
         f"<p>{f'{pill(was.verdict.state)} → ' if best.kind else ''}{pill(best.verdict.state)}</p>"
         f'<h1>{escape(title)}</h1><p class="remedy">{escape(best.verdict.words)}</p>{having(best)}'
     )
-    sections = [compared(found), training(found, recipe), samples(found), notes(found)]
+    sections = [compared(found), notes(found), training(found, recipe), samples(found)]
     return document(f"{name}: remedies", header, sections, "Velatura.")
 
 
@@ -144,7 +144,7 @@ def by_network(shown: Samples, best: int) -> str:
         cells = "".join(f"<td>{img(picture, f'{prompt}, {name}', most=160)}</td>" for prompt, picture in pictures)
         rows.append(f'<tr><th scope="row"{BEST if at == best else ""}>{escape(name)}</th>{cells}</tr>')
     return (
-        f'<div class="scroll"><table class="samples" style="--columns: {ACROSS}">'
+        f'<div class="scroll"><table class="samples even" style="--columns: {ACROSS}; --prompts: {len(shown.prompts)}">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
