@@ -31,6 +31,8 @@ class Candidate:
     """the same at another strength, where it has one"""
     draw: Callable[[Backbone, str, int], Pixels] | None = None
     """one picture of a prompt and a seed, where it is drawn otherwise than by the base's own sampler"""
+    use: str = ""
+    """how to have the same outside of here: a command, or words; empty where the name says it"""
 
 
 def base() -> Candidate:
@@ -38,7 +40,7 @@ def base() -> Candidate:
     return Candidate("base", "", lambda _: nullcontext())
 
 
-def from_file(file: Path, *, strength: float = 1.0, name: str = "") -> Candidate:
+def from_file(file: Path, *, strength: float = 1.0, name: str = "", use: str = "") -> Candidate:
     """Any adapter or checkpoint that `Backbone.apply_adapter` reads."""
     from backbones.adapter_files import hash_of
 
@@ -47,6 +49,7 @@ def from_file(file: Path, *, strength: float = 1.0, name: str = "") -> Candidate
         digest("file", hash_of(file), float(strength)),
         lambda backbone: applied(backbone, file, strength),
         lambda backbone, times: applied(backbone, file, strength * times),
+        use=use,
     )
 
 

@@ -20,7 +20,7 @@ from flows.commands.importing import import_config
 from flows.commands.ladder import ladder
 from flows.commands.lora import lora
 from flows.commands.models import add_to as add_models
-from flows.commands.remedy import remedy_run
+from flows.commands.remedy import TrainsByDefault, remedy_run
 from flows.commands.report import report
 from flows.commands.search import search_pictures
 from flows.commands.up import add_to as add_servers
@@ -164,7 +164,7 @@ def doctor(as_json: Json = False) -> None:
 
 app.command("search")(search_pictures)
 app.command("evaluate")(evaluate_adapter)
-app.command("remedy")(remedy_run)
+app.command("remedy", cls=TrainsByDefault)(remedy_run)
 app.command("ladder")(ladder)
 add_watching(app)
 add_models(app)

@@ -1,12 +1,11 @@
-"""Try on a run what helps without training again, measure it with the same figures, and say what to do."""
+"""Try on a run what helps, measure it with the same figures, and say what to do."""
 
 from __future__ import annotations
 
-import json
+import gc
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from shlex import quote
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.progress import say
@@ -15,12 +14,16 @@ from evaluation.comparing import zero_of
 from evaluation.metric import Measured, logged
 from evaluation.metrics.probe import ProbeResult
 from evaluation.remedy import Patient, Remedy
-from evaluation.verdict import Verdict, judge
+from evaluation.report import Samples
+from evaluation.verdict import Verdict, best_step, judge
 from flows.bench import Bench
-from flows.curve import probe_of
+from flows.curve import probe_curve, probe_of
 from flows.job import Job
-from flows.judging import bench_of, candidate_of
+from flows.judgement import Judgement
+from flows.judging import bench_of, candidate_of, keep_weights
 from flows.material import gather
+from flows.retraining import Again, Retrained, by_training, chosen, train_again
+from flows.tracking import Tracking
 from store.store import Store
 
 GRAVITY = ("healthy", "underfit", "not enough evidence", "drifted", "overfit", "memorised")
@@ -36,6 +39,12 @@ class Tried:
     """the remedy's; empty for the one that is to be helped"""
     verdict: Verdict
     measured: Mapping[str, Measured]
+    use: str = ""
+    """how to have it: a file, a command, words"""
+    retrained: Retrained | None = None
+    """its run, where it was trained again"""
+    step: int = 0
+    """of that run"""
 
     @property
     def probe(self) -> ProbeResult:
@@ -45,7 +54,10 @@ class Tried:
 
     def as_json(self) -> dict[str, Any]:
         """For scripts."""
-        said = {"name": self.name, "remedy": self.kind, "verdict": self.verdict.state}
+        said: dict[str, Any] = {"name": self.name, "remedy": self.kind, "verdict": self.verdict.state, "use": self.use}
+        if self.retrained is not None:
+            again = self.retrained
+            said |= {"weights": self.use, "changes": list(again.again.changes), "run": again.run}
         return {**said, "figures": logged(self.measured)}
 
 
@@ -56,8 +68,11 @@ class Remedies:
     job: Job
     step: int
     tried: Sequence[Tried]
-    sheet: bytes
-    """PNG: samples of each beside the base's"""
+    shown: Samples | None = None
+    """samples of each beside the base's"""
+    advice: Sequence[Again] = ()
+    """what may help and was not trained"""
+    notes: Sequence[str] = ()
 
     @property
     def best(self) -> Tried:
@@ -69,27 +84,132 @@ class Remedies:
             return among[0]
         return next(one for one in among if one.probe.learning.value > max(known) - 0.02)
 
+    @property
+    def to_do(self) -> str:
+        """What is recommended, in words."""
+        best = self.best
+        if not best.kind:
+            return "it is best as it is"
+        return best.name if best.retrained is not None else f"{best.kind.replace('_', ' ')}: {best.name}"
 
-def try_remedies(job: Job, remedies: Sequence[Remedy], step: int, *, samples: bool = True) -> Remedies:
-    """Measure a run's checkpoint as it is, and with each remedy that fits it. ``samples`` False: nothing is drawn."""
+
+@dataclass(frozen=True)
+class Course:
+    """What is asked of training again."""
+
+    parent: str
+    """MLflow's id of the run that is to be helped"""
+    tracking: Tracking
+    kept: int
+    """that run's best checkpoint"""
+    names: Sequence[str] | None = None
+    """of `flows.retraining.WAYS`; empty: all that is advised; None: nothing is trained"""
+
+
+def try_remedies(job: Job, remedies: Sequence[Remedy], step: int, course: Course, *, samples: bool = True) -> Remedies:
+    """Measure a run's checkpoint as it is, with each remedy that fits it, and trained again as ``course`` says.
+
+    ``samples`` False: nothing is drawn. Where it is trained again, all are measured with those ordinary prompts that
+    none of them was trained on.
+    """
     import torch
 
     torch.set_num_threads(job.recipe.train.threads)
-    store = Store.open(job.snapshot.store)
-    backbone = job.recipe.family.load(device=job.device)
-    bench = bench_of(job, store, backbone, gather(job, store, backbone))
+    named = chosen(job, course.kept, course.names or ())
+    asked, first, rest = first_look(job, remedies, step, samples=samples, whole=course.names is None)
+    advice = by_training(job, first.verdict, course.kept)
+    if course.names is None:
+        return replace(rest, advice=advice)
+    release()  # the trainer has the device for itself
+    again = [train_again(one, job, course.parent, course.tracking) for one in named or advice]
+    if not again:
+        say("nothing that needs training is advised")
+    done = [one for one in again if isinstance(one, Retrained)]
+    left = [one for one in advice if one.name not in {each.again.name for each in done}]
+    found = second_look(job, asked, done, step, samples=samples)
+    return replace(found, advice=left, notes=[*(one for one in again if isinstance(one, str)), *found.notes])
+
+
+Asked = Sequence[tuple[str, Candidate]]
+"""the remedy's kind, empty for the untreated one, and the network"""
+
+
+def first_look(
+    job: Job, remedies: Sequence[Remedy], step: int, *, samples: bool, whole: bool
+) -> tuple[Asked, Tried, Remedies]:
+    """What is to be tried, how the untreated one is, and all of it measured; the first only if not ``whole``."""
+    bench = bench_for(job)
     file = job.recipe.train.adapter.files["weights"]
     checkpoints = {one: job.weights(one) / file for one in job.looked if one and (job.weights(one) / file).exists()}
-    guides = bench.real["held_out"].pixels[:8]
-    patient = Patient(checkpoints[step], step, checkpoints, guides)
-    asked: list[tuple[str, Candidate]] = [("", candidate_of(job, step))]
+    patient = Patient(checkpoints[step], step, checkpoints, bench.real["held_out"].pixels[:8])
+    asked = [("", replace(candidate_of(job, step), use=str(checkpoints[step])))]
     for remedy in remedies:
-        found = remedy.candidates(patient, backbone)
+        found = remedy.candidates(patient, bench.backbone)
         if not found:
             say(f"{remedy.kind} has nothing to change here")
         asked += [(remedy.kind, one) for one in found]
-    tried = [tried_with(job, bench, kind, one, samples=samples) for kind, one in asked]
-    return Remedies(job, step, tried, sheet_of(bench, [one for _, one in asked]) if samples else b"")
+    now = asked if whole else asked[:1]
+    tried = [tried_with(job, bench, kind, one, samples=samples) for kind, one in now]
+    return asked, tried[0], Remedies(job, step, tried, shown(bench, now) if samples and whole else None)
+
+
+def second_look(job: Job, asked: Asked, done: Sequence[Retrained], step: int, *, samples: bool) -> Remedies:
+    """All that was asked and what was trained again, measured alike."""
+    alike, notes = asked_alike(job, done)
+    bench = bench_for(alike)
+    tried = [tried_with(alike, bench, kind, one, samples=samples) for kind, one in asked]
+    everyone = list(asked)
+    for one in done:
+        best, candidate = trained_candidate(one, bench)
+        everyone.append((one.again.name, candidate))
+        found = tried_with(alike, bench, one.again.name, candidate, samples=samples)
+        tried.append(kept_as_file(replace(found, retrained=one, step=best)))
+    return Remedies(job, step, tried, shown(bench, everyone) if samples else None, notes=notes)
+
+
+def bench_for(job: Job) -> Bench:
+    """Where all are looked at, with the run's own pictures, prompts and seeds."""
+    store = Store.open(job.snapshot.store)
+    backbone = job.recipe.family.load(device=job.device)
+    return bench_of(job, store, backbone, gather(job, store, backbone))
+
+
+def release() -> None:
+    """Networks that nobody holds any more leave the device."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def asked_alike(job: Job, done: Sequence[Retrained]) -> tuple[Job, list[str]]:
+    """The run as all are measured: drift on those ordinary prompts only that none of them was trained on."""
+    own = job.recipe.samples.prior
+    left = tuple(prompt for prompt in own if all(prompt in one.job.recipe.samples.prior for one in done))
+    if left == own:
+        return job, []
+    samples = job.recipe.samples.model_copy(update={"prior": left})
+    words = (
+        f"drift of all is measured with the {len(left)} of {len(own)} ordinary prompts that none was trained on, so "
+        "that it differs from the run's report"
+    )
+    return replace(job, recipe=job.recipe.model_copy(update={"samples": samples})), [words]
+
+
+def trained_candidate(one: Retrained, bench: Bench) -> tuple[int, Candidate]:
+    """The checkpoint that a run of its own would have kept, by the same pictures."""
+    curve = probe_curve(one.job, bench.material.evidence)
+    step = best_step(curve) or max(one.job.looked)
+    return step, replace(candidate_of(one.job, step), name=f"{one.again.name.replace('_', ' ')}, step {step}")
+
+
+def kept_as_file(one: Tried) -> Tried:
+    """Its weights under a name of their own, with the verdict in their metadata; if it was judged since, as it is."""
+    assert one.retrained is not None
+    judged = Judgement.read(one.retrained.job)
+    files = judged.files if judged else keep_weights(one.retrained.job, one.step, one.verdict)
+    return replace(one, use=files["weights"])
 
 
 def tried_with(job: Job, bench: Bench, kind: str, candidate: Candidate, *, samples: bool) -> Tried:
@@ -100,39 +220,12 @@ def tried_with(job: Job, bench: Bench, kind: str, candidate: Candidate, *, sampl
     assert isinstance(probe, ProbeResult)
     curve = {0: zero_of(probe), 1: probe}
     verdict = judge(curve, measured.get("memorisation"), measured.get("prior_drift"))
-    return Tried(candidate.name, kind, verdict, measured)
+    return Tried(candidate.name, kind, verdict, measured, candidate.use)
 
 
-def sheet_of(bench: Bench, candidates: Sequence[Candidate]) -> bytes:
-    """Samples of the same prompts and seeds, a column for each network."""
-    from evaluation.grid import grid
-
-    columns = [base(), *candidates]
+def shown(bench: Bench, asked: Asked) -> Samples:
+    """Samples of the same prompts and seeds, a column for each network; the base's first."""
+    columns = [base(), *(candidate for _, candidate in asked)]
     drawn = [bench.shown(one) for one in columns]
-    return grid(bench.prompts, [one.name for one in columns], list(zip(*drawn, strict=True)))
-
-
-def by_training(job: Job, found: Verdict, kept: int) -> list[tuple[str, str]]:
-    """(why, changes to the recipe) of what needs another run: only what this one has not got already."""
-    train, advice = job.recipe.train, []
-    states = {finding.state for finding in found.findings}
-    rate = train.optimizer.learning_rate
-    if states & {"overfit", "memorised"} and 0 < kept < train.steps:
-        advice.append(("stop where new pictures were known best", f"train.steps={kept}"))
-    if states & {"overfit", "memorised", "drifted"}:
-        advice.append(("a third of the learning rate", f"train.optimizer.learning_rate={rate / 3:.2g}"))
-    rank = getattr(train.adapter, "rank", 0)
-    if states & {"overfit", "memorised"} and rank > 2:
-        advice.append(("half the rank: less room to learn by heart", f"train.adapter.rank={rank // 2}"))
-    if states & {"overfit", "memorised"} and getattr(train.adapter, "convolutions", False):
-        advice.append(("fewer modules: attention only", "train.adapter.convolutions=false"))
-    if states & {"overfit", "memorised"} and train.text_encoder is not None:
-        advice.append(("leave the text encoder as it is", "train.text_encoder=null"))
-    if "drifted" in states and train.class_pictures is None:
-        prompts = list(job.recipe.samples.prior)
-        few = len(prompts) // 3  # drift is measured with the others, or it would be of what was trained
-        if few:
-            trained, measured = json.dumps({"prompts": prompts[:few]}), json.dumps(prompts[few:])
-            change = f"{quote(f'train.class_pictures={trained}')} {quote(f'samples.prior={measured}')}"
-            advice.append(("prior preservation, against forgetting; drift is measured with the other prompts", change))
-    return advice
+    names = ("base", *(one.name if kind else f"as it is ({one.name})" for kind, one in asked))
+    return Samples(tuple(bench.prompts), names, tuple(zip(*drawn, strict=True)))

@@ -36,7 +36,8 @@ class ReplaceTextEncoder(Remedy):
                 yield
 
         name = f"text encoder of {self.model}" if self.model else "the base's text encoder"
-        return [Candidate(name, key, on)]
+        use = "" if self.model else "load it for the network only, without its text encoder's part"
+        return [Candidate(name, key, on, use=use)]
 
     def _other(self, backbone: Backbone) -> Backbone:
         from backbones.family import family_of

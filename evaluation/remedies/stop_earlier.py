@@ -21,4 +21,5 @@ class StopEarlier(Remedy):
 
     def candidates(self, patient: Patient, backbone: Backbone) -> list[Candidate]:  # noqa: ARG002
         earlier = sorted((step for step in patient.checkpoints if 0 < step < patient.step), reverse=True)
-        return [from_file(patient.checkpoints[step], name=f"step {step}") for step in earlier[: self.most]]
+        files = patient.checkpoints
+        return [from_file(files[step], name=f"step {step}", use=str(files[step])) for step in earlier[: self.most]]

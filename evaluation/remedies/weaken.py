@@ -21,4 +21,7 @@ class Weaken(Remedy):
     def candidates(self, patient: Patient, backbone: Backbone) -> list[Candidate]:  # noqa: ARG002
         if patient.learned_words:
             return []
-        return [from_file(patient.file, strength=one, name=f"strength {one:g}") for one in self.strengths]
+        return [
+            from_file(patient.file, strength=one, name=f"strength {one:g}", use=f"<lora:NAME:{one:g}> in a web UI")
+            for one in self.strengths
+        ]

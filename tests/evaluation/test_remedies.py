@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from backbones.backbone import Backbone
 from backbones.family import family_of
-from core.errors import RecipeError
+from backbones.merging import changes, parts_of
+from core.errors import MissingBase, RecipeError
 from evaluation.candidate import Candidate, from_file
 from evaluation.remedies.control import edges
 from evaluation.remedies.merge import Merge
@@ -120,6 +122,45 @@ def test_two_adapters_are_mixed_by_their_shares(tiny: Backbone, patient: Patient
     torch.testing.assert_close(all_of_it, other, rtol=1e-3, atol=1e-4)
     (half,) = answers(tiny, Merge(other=str(patient.checkpoints[2])).candidates(patient, tiny))
     assert not torch.allclose(half, other)
+
+
+def added(tiny: Backbone, candidate: Candidate) -> dict[torch.nn.Parameter, torch.Tensor]:
+    """What a candidate adds to each of the base's parameters."""
+    before = {parameter: parameter.data.clone() for parameter in parts_of(tiny)}
+    with candidate.on(tiny):
+        return {parameter: parameter.data - was for parameter, was in before.items()}
+
+
+def test_another_model_fills_what_is_not_kept_in_each_part(tiny: Backbone, patient: Patient) -> None:
+    other = patient.checkpoints[2]
+    merge = Merge(other=str(other), weights=({"up_blocks": 0.8, "text_encoder": 0.0},), share=0.3)
+    (candidate,) = merge.candidates(patient, tiny)
+    own, theirs, found = changes(tiny, patient.file), changes(tiny, other), added(tiny, candidate)
+    parts, kept = parts_of(tiny), {"up_blocks": 0.8, "text_encoder": 0.0}
+    assert {parts[parameter] for parameter in own} == {"down_blocks", "mid_block", "up_blocks", "text_encoder"}
+    for parameter, change in own.items():
+        weight = kept.get(parts[parameter], 0.7)
+        mixed = weight * change + (1 - weight) * theirs[parameter]
+        torch.testing.assert_close(found[parameter], mixed, rtol=1e-4, atol=1e-6)
+    assert candidate.name == "kohya: 20% in up blocks, 100% in text encoder, 30% elsewhere"
+    assert candidate.use.endswith("--weights 0.7,0.3 --blocks up_blocks=0.8,0.2 --blocks text_encoder=0,1 --out FILE")
+
+
+def test_layers_beside_the_blocks_are_mixed_by_their_share_too(
+    tiny: Backbone, tmp_path: Path, patient: Patient
+) -> None:
+    layer = tiny.network.get_submodule("time_embedding.linear_1").weight
+    assert isinstance(layer, torch.nn.Parameter)
+    save_file({"lora_unet_time_embedding_linear_1.diff": torch.ones_like(layer.data)}, tmp_path / "o.safetensors")
+    (candidate,) = Merge(other=str(tmp_path / "o.safetensors"), share=0.25).candidates(patient, tiny)
+    torch.testing.assert_close(added(tiny, candidate)[layer], torch.full_like(layer.data, 0.25))
+
+
+def test_a_model_that_is_not_there_and_a_mix_of_nothing_are_refused(tiny: Backbone, patient: Patient) -> None:
+    with pytest.raises(MissingBase, match=r"no adapter or checkpoint.*gone\.safetensors"):
+        Merge(other="gone.safetensors").candidates(patient, tiny)
+    with pytest.raises(RecipeError, match="nothing of the other one"):
+        Remedy.parse({"kind": "merge", "other": "x", "share": 0})
 
 
 @pytest.mark.parametrize(("kind", "weakened"), [("textual_inversion", 0), ("hypernetwork", 3)])

@@ -17,22 +17,29 @@ from flows.recipe import Recipe
 from flows.spool import Figure
 from flows.summary import Outcome
 from flows.tracking import Tracking
-from tests.backbones.tiny import make_sd15
 from tests.flows.pictures import short_recipe, six_pictures
 from tests.flows.test_evaluate import typed
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
-def recipe_of(folder: Path, **changes: object) -> Recipe:
-    return short_recipe(folder, str(folder / "base"), **changes)
+PROMPTS = ["a photo of a dog", "a cat", "a house", "a tree", "a car", "a boat"]
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """Six steps at far too high a rate: it forgets."""
+    train = {"steps": 6, "batch_size": 2, "checkpoint_every": 3, "probe_every": 3, "optimizer": FAR_TOO_FAST}
+    samples = {"steps": 2, "count": 2, "previews": 1, "prior": PROMPTS, "memorisation": 2}
+    return short_recipe(folder, "pocket", train=train, samples=samples)
+
+
+FAR_TOO_FAST = {"kind": "adamw", "learning_rate": 0.03}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluate")
     six_pictures(folder / "pictures", 12)
-    make_sd15(folder / "base", layers=1)  # a tiny one: what it answers is all the same here
     return folder
 
 
@@ -43,7 +50,7 @@ def outcome(folder: Path, prefect_api: None) -> Outcome:
 
 def test_a_dataset_of_ours_brings_its_own_held_out_pictures(folder: Path, outcome: Outcome) -> None:
     words = ["evaluate", "--adapter", outcome.judgement.files["weights"], "--data", "six", "--measures", "probe"]
-    said = typed(*words, "--base", str(folder / "base"), "--home", str(folder / "data"))
+    said = typed(*words, "--home", str(folder / "data"))
     assert said["held_out"] == outcome.job.snapshot.held_out
     for name in ("probe/learning", "probe/gap"):
         assert said["figures"][name] == pytest.approx(outcome.judgement.figures[name], abs=1e-5)  # type: ignore[index]
@@ -61,8 +68,37 @@ def test_remedies_are_measured_logged_below_the_run_and_shown(folder: Path, outc
     children = tracking.client.search_runs([tracking.experiment], below)
     assert len(children) == len(tried) - 1
     assert {run.data.tags["velatura.remedy"] for run in children} == {"weaken", "stop_earlier", "merge"}
+    for run in children:
+        assert run.data.tags["velatura.learning"] == f"{run.data.metrics['verdict/learning']:.3f}"
+        assert {"velatura.verdict", "velatura.gap", "velatura.drift"} <= set(run.data.tags)
     again = Recipe.model_validate(yaml.safe_load((outcome.job.folder / "remedies" / "recipe.yaml").read_text()))
     assert again.snapshot == outcome.job.snapshot.tag
+    files = {file.path for file in tracking.client.list_artifacts(outcome.judgement.run, "remedies")}
+    assert files == {"remedies/remedies.html", "remedies/remedies.json"}  # nothing was drawn
+
+
+def test_a_run_that_has_drifted_is_trained_again_with_prior_preservation_and_compared(
+    folder: Path, outcome: Outcome
+) -> None:
+    assert outcome.judgement.last_state == "drifted"
+    home, words = str(folder / "data"), ("remedy", "six", "--no-draw", "--train", "prior_preservation")
+    said = typed(*words, "--home", home)
+    as_it_is, *_, trained = said["tried"]  # type: ignore[misc]
+    assert trained["remedy"] == "prior_preservation"
+    drift = "prior_drift/relative"
+    assert trained["figures"][drift] < as_it_is["figures"][drift]
+    assert as_it_is["figures"][drift] != pytest.approx(outcome.judgement.last_figures[drift], rel=1e-3)  # of 4 prompts
+    assert "4 of 6 ordinary prompts" in str(said["notes"])
+    assert Path(trained["weights"]).name == "six-prior_preservation.safetensors"
+    tracking = Tracking(Home.of(home))
+    child = tracking.client.get_run(trained["run"])
+    assert child.data.tags["mlflow.parentRunId"] == outcome.judgement.run
+    assert child.data.tags["velatura.remedy"] == "prior_preservation" and child.info.status == "FINISHED"
+    assert child.data.metrics["verdict/drift"] == pytest.approx(trained["figures"][drift], abs=1e-6)
+    assert [(one.name, one.version) for one in tracking.client.search_model_versions()] == [("six", 1)]
+    (weights,) = (folder / "data" / "runs").glob("six-prior_preservation-*/training/weights/step-00000006/kohya*")
+    before = weights.stat().st_mtime_ns
+    assert typed(*words, "--home", home)["tried"] == said["tried"] and weights.stat().st_mtime_ns == before
 
 
 def test_rungs_are_children_of_a_ladder_whose_page_mlflow_has_whatever_it_refused_before(
