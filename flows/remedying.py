@@ -20,7 +20,7 @@ from flows.bench import Bench
 from flows.curve import probe_curve, probe_of
 from flows.job import Job
 from flows.judgement import Judgement
-from flows.judging import bench_of, candidate_of, keep_weights
+from flows.judging import OF_USE, bench_of, candidate_of, keep_weights
 from flows.material import gather
 from flows.retraining import Again, Retrained, by_training, chosen, train_again
 from flows.tracking import Tracking
@@ -214,7 +214,8 @@ def kept_as_file(one: Tried) -> Tried:
 
 def tried_with(job: Job, bench: Bench, kind: str, candidate: Candidate, *, samples: bool) -> Tried:
     """One network's figures and verdict, by the recipe's own measures."""
-    metrics = [metric for metric in job.recipe.metrics if samples or "samples" not in metric.needs]
+    judging = [metric for metric in job.recipe.metrics if metric.kind not in OF_USE]
+    metrics = [metric for metric in judging if samples or "samples" not in metric.needs]
     measured = bench.measured(candidate, metrics)
     probe = measured[probe_of(job).kind]
     assert isinstance(probe, ProbeResult)

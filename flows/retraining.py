@@ -13,6 +13,7 @@ from core.progress import say
 from evaluation.verdict import Verdict
 from flows import stages
 from flows.job import Job
+from flows.reaching import kept_trying
 from flows.recipe import Recipe, apply_change, check
 from flows.tracking import Tracking
 
@@ -176,7 +177,8 @@ def train_again(again: Again, job: Job, parent: str, tracking: Tracking) -> Retr
     other = stages.prepare_job(again.recipe(job), job.snapshot)
     with stages.alone(other):
         run = stages.begin_run(other, tracking)
-        tracking.tag(run, {"mlflow.parentRunId": parent, "velatura.remedy": again.name})
+        below = {"mlflow.parentRunId": parent, "velatura.remedy": again.name}
+        kept_trying(tracking.home.tracking, lambda: tracking.tag(run, below))
         steps = other.recipe.train.steps
         say(f"{again.name}: {'trained before' if other.finished else f'training {steps} steps'} ({again.words})")
         try:
@@ -189,5 +191,5 @@ def train_again(again: Again, job: Job, parent: str, tracking: Tracking) -> Retr
         except (VelaturaError, KeyboardInterrupt):
             tracking.fail(run)
             raise
-        tracking.end(run)
+        kept_trying(tracking.home.tracking, lambda: tracking.end(run))
     return Retrained(again, other, run)
