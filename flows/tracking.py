@@ -30,6 +30,10 @@ KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
 """tag of the experiment"""
 SPEC, ASKED = "velatura.spec", "velatura.asked"
 """tag of a run: what its model follows from, but for the data"""
+RUNS = "tags.`velatura.recipe` LIKE '%'"
+"""filter: what trained by a recipe; stages and remedies have none of their own"""
+ALONE = "tags.`mlflow.parentRunId` IS NULL"
+"""filter: not below another run, as rungs of a ladder and runs without a part are"""
 
 
 class Tracking:
@@ -71,13 +75,23 @@ class Tracking:
         runs = self.client.search_runs([self.experiment], f"tags.`velatura.key` = '{key}'", max_results=1)
         return runs[0] if runs else None
 
-    def begin(self, key: str, name: str, tags: Mapping[str, str], parameters: Mapping[str, str]) -> str:
-        """The id of the run of ``key``, going on with the one that was interrupted if there is one."""
+    def begin(
+        self,
+        key: str,
+        name: str,
+        tags: Mapping[str, str],
+        parameters: Mapping[str, str],
+        began: int | None = None,
+    ) -> str:
+        """The id of the run of ``key``, going on with the one that was interrupted if there is one.
+
+        ``began``: milliseconds since 1970, where it was not now.
+        """
         from mlflow.entities import Param
 
         run = self.find(key)
         if run is None:
-            run = self.client.create_run(self.experiment, run_name=name, tags={"velatura.key": key, **tags})
+            run = self.client.create_run(self.experiment, began, {"velatura.key": key, **tags}, name)
             known = [Param(path, value[:6000]) for path, value in sorted(parameters.items())]
             for start in range(0, len(known), 100):  # MLflow takes 100 at a time
                 self.client.log_batch(run.info.run_id, params=known[start : start + 100])
@@ -165,9 +179,11 @@ class Tracking:
         self.client.finalize_logged_model(made.model_id, "READY")
         return str(made.model_id)
 
-    def begin_child(self, parent: str, key: str, name: str, tags: Mapping[str, str]) -> str:
+    def begin_child(
+        self, parent: str, key: str, name: str, tags: Mapping[str, str], began: int | None = None
+    ) -> str:
         """The id of a run below another one: begun, or gone on with."""
-        return self.begin(key, name, {"mlflow.parentRunId": parent, **tags}, {})
+        return self.begin(key, name, {"mlflow.parentRunId": parent, **tags}, {}, began)
 
     def tag(self, run: str, tags: Mapping[str, str]) -> None:
         """Tags of the run, which the runs table can sort by."""
@@ -175,9 +191,9 @@ class Tracking:
 
         self.client.log_batch(run, tags=[RunTag(key, str(value)) for key, value in tags.items()])
 
-    def end(self, run: str, status: str = "FINISHED") -> None:
-        """Close the run: FINISHED, FAILED or KILLED."""
-        self.client.set_terminated(run, status)
+    def end(self, run: str, status: str = "FINISHED", at: int | None = None) -> None:
+        """Close the run: FINISHED, FAILED or KILLED. ``at``: milliseconds since 1970, where it was not now."""
+        self.client.set_terminated(run, status, at)
 
     def fail(self, run: str) -> None:
         """Close the run as FAILED, if MLflow can be told; what it failed of is told by whoever calls this."""
