@@ -14,10 +14,9 @@ from core.errors import TrackingError
 from flows import mlflow_pages
 from flows.home import Home
 from flows.registry import Registry
-from flows.tracking import ALONE, RUNS, Tracking
+from flows.tracking import ALONE, NEWEST, RUNS, Tracking
 
 TAGS = ("verdict", "learning", "gap", "copy_rate", "drift", "best_step", "dataset", "base")
-NEWEST = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Prefect's temporary server, which does its housekeeping in its first minute and then waits for requests only.
+"""Prefect's temporary server, which does its housekeeping at first and then waits for requests only.
 
 What does that housekeeping looks for work several times a second for as long as it lives: 9 ms of CPU time in every
 second, of 12 that the idle server takes in all. There is some once an hour, and nothing here waits for it.
@@ -14,13 +14,13 @@ from typing import Any
 from fastapi import FastAPI
 from prefect.server.api import background_workers, server
 
-FIRST = 60.0
-"""seconds: old events are removed within the first few"""
+FIRST = 20.0
+"""seconds: old events are removed within the first few; what is left, the next time"""
 
 
 def create_app() -> FastAPI:
     """What uvicorn serves."""
-    server.background_worker = at_first  # type: ignore[assignment]  # Prefect has no setting for it
+    setattr(server, "background_worker", at_first)  # noqa: B010  Prefect has no setting for it
     return server.create_app()
 
 

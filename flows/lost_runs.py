@@ -10,9 +10,6 @@ for ever, and no other would be begun. So `velatura up` looks for itself, some t
 
 from __future__ import annotations
 
-import http.client
-import json
-import urllib.request
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,6 +17,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
+from flows.asking import ask
 from flows.stations import HEARTBEAT, MISSED
 
 GRACE = 3.0 * HEARTBEAT
@@ -62,14 +60,14 @@ def runs_of(processes: Iterable[psutil.Process]) -> list[str]:
 
 def _running(api: str, which: dict[str, Any], seconds: float = 10) -> list[dict[str, Any]]:
     state = {"type": {"any_": ["RUNNING", "CANCELLING"]}}
-    return list(_ask(api, "/flow_runs/filter", {"flow_runs": {"state": state, **which}}, seconds))
+    return list(ask(f"{api}/flow_runs/filter", {"flow_runs": {"state": state, **which}}, seconds))
 
 
 def _end(api: str, run: dict[str, Any], words: str, seconds: float = 10) -> str:
     """Its place is free then. One that crashed is begun again, one that was to be cancelled is not."""
     over = "CANCELLED" if run["state_type"] == "CANCELLING" else "CRASHED"
     state = {"type": over, "name": over.capitalize(), "message": words}
-    _ask(api, f"/flow_runs/{run['id']}/set_state", {"state": state}, seconds)
+    ask(f"{api}/flow_runs/{run['id']}/set_state", {"state": state}, seconds)
     return str(run["name"])
 
 
@@ -80,14 +78,5 @@ def _last_sign(api: str, run: str) -> datetime | None:
         "occurred": {"since": "2020-01-01T00:00:00Z"},  # by default only the last days are looked at
         "order": "DESC",
     }
-    events = _ask(api, "/events/filter", {"filter": signs, "limit": 1})["events"]
+    events = ask(f"{api}/events/filter", {"filter": signs, "limit": 1})["events"]
     return datetime.fromisoformat(events[0]["occurred"]) if events else None
-
-
-def _ask(api: str, path: str, body: object, seconds: float = 10) -> Any:
-    request = urllib.request.Request(api + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=seconds) as answer:
-            return json.loads(answer.read())
-    except (ValueError, http.client.HTTPException) as error:  # cut off in the middle
-        raise OSError(f"no whole answer from {api}: {error}") from error

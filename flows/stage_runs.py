@@ -78,9 +78,8 @@ def data_figures(done: Prepared) -> dict[str, dict[str, float]]:
         names = ("found", "read", "decoded", "new", "removed", "returned")
         found["ingest"] = {name: getattr(read, name) for name in names} | _reasons(read.refused)
     if curated.changed:
-        names = ("kept", "held_out", "groups", "changed")
-        found["curate"] = {name: getattr(curated, name) for name in names} | _reasons(curated.refused)
-        found["curate"]["refused"] = curated.num_refused
+        said = {"kept": curated.kept, "held_out": curated.held_out, "groups": curated.groups}
+        found["curate"] = {**said, "refused": curated.num_refused, **_reasons(curated.refused)}
     if captioned.made:
         found["caption"] = asdict(captioned)
     if augmented.made or augmented.refused or augmented.removed:

@@ -34,6 +34,8 @@ RUNS = "tags.`velatura.recipe` LIKE '%'"
 """filter: what trained by a recipe; stages and remedies have none of their own"""
 ALONE = "tags.`mlflow.parentRunId` IS NULL"
 """filter: not below another run, as rungs of a ladder and runs without a part are"""
+NEWEST = 10
+"""runs that are compared where none is named"""
 
 
 class Tracking:
@@ -179,9 +181,7 @@ class Tracking:
         self.client.finalize_logged_model(made.model_id, "READY")
         return str(made.model_id)
 
-    def begin_child(
-        self, parent: str, key: str, name: str, tags: Mapping[str, str], began: int | None = None
-    ) -> str:
+    def begin_child(self, parent: str, key: str, name: str, tags: Mapping[str, str], began: int | None = None) -> str:
         """The id of a run below another one: begun, or gone on with."""
         return self.begin(key, name, {"mlflow.parentRunId": parent, **tags}, {}, began)
 

@@ -10,10 +10,13 @@ from core.errors import NotEnoughData, RecipeError
 from curation.splits import Split
 from evaluation.metrics.probe import Probe
 from flows import stages
+from flows.comparing_runs import rows
 from flows.dataset_to_model import dataset_to_model
 from flows.folds import Part, in_fold, pooled
 from flows.guard import decide_for
+from flows.home import Home
 from flows.recipe import check
+from flows.tracking import Tracking
 from tests.backbones.tiny import make_sd15
 from tests.curation.test_splits import record
 from tests.flows.pictures import SMALL, six_pictures
@@ -71,6 +74,11 @@ def test_a_small_set_is_trained_on_as_a_whole_and_judged_by_its_parts(tmp_path: 
     assert "2 runs, each without" in Path(done.judgement.files["report"]).read_text()
     assert len(list(done.job.folder.parent.glob("six-*/job.json"))) == 3
     assert "Not measured: memorisation" in Path(done.judgement.files["report"]).read_text()
+    tracking = Tracking(Home.of(done.job.recipe.home))
+    children = f"tags.`mlflow.parentRunId` = '{done.judgement.run}' and tags.`velatura.fold` LIKE '%'"
+    parts = tracking.client.search_runs([tracking.experiment], children)
+    assert sorted(run.data.tags["velatura.fold"] for run in parts) == ["(1, 2)", "(2, 2)"]
+    assert [row.run for row in rows(tracking.home, [], "six")] == [done.judgement.run]
     asked = check(SMALL | {"pictures": pictures, "train": train} | spec, "test")
     said = decide_for(asked, stages.open_store(asked), done.job.snapshot)
     assert not said.train and "nothing has been trained" not in said.reason
