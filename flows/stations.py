@@ -65,7 +65,7 @@ def servers(home: Home, ports: Ports) -> list[Station]:
 
 
 def workers() -> list[Station]:
-    """One for each pool: it takes as many runs at a time as the pool begins at first; this machine has no more cores."""
+    """One for each pool, which takes as many runs at a time as the pool begins: training has one GPU or all cores."""
     command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool"]
     return [
         Station(f"worker {pool}", (*command, pool, "--limit", str(most), "--name", f"{pool}-{os.uname().nodename}"))

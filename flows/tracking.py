@@ -77,23 +77,13 @@ class Tracking:
         runs = self.client.search_runs([self.experiment], f"tags.`velatura.key` = '{key}'", max_results=1)
         return runs[0] if runs else None
 
-    def begin(
-        self,
-        key: str,
-        name: str,
-        tags: Mapping[str, str],
-        parameters: Mapping[str, str],
-        began: int | None = None,
-    ) -> str:
-        """The id of the run of ``key``, going on with the one that was interrupted if there is one.
-
-        ``began``: milliseconds since 1970, where it was not now.
-        """
+    def begin(self, key: str, name: str, tags: Mapping[str, str], parameters: Mapping[str, str]) -> str:
+        """The id of the run of ``key``, going on with the one that was interrupted if there is one."""
         from mlflow.entities import Param
 
         run = self.find(key)
         if run is None:
-            run = self.client.create_run(self.experiment, began, {"velatura.key": key, **tags}, name)
+            run = self.client.create_run(self.experiment, run_name=name, tags={"velatura.key": key, **tags})
             known = [Param(path, value[:6000]) for path, value in sorted(parameters.items())]
             for start in range(0, len(known), 100):  # MLflow takes 100 at a time
                 self.client.log_batch(run.info.run_id, params=known[start : start + 100])
@@ -181,9 +171,19 @@ class Tracking:
         self.client.finalize_logged_model(made.model_id, "READY")
         return str(made.model_id)
 
-    def begin_child(self, parent: str, key: str, name: str, tags: Mapping[str, str], began: int | None = None) -> str:
+    def begin_child(self, parent: str, key: str, name: str, tags: Mapping[str, str]) -> str:
         """The id of a run below another one: begun, or gone on with."""
-        return self.begin(key, name, {"mlflow.parentRunId": parent, **tags}, {}, began)
+        return self.begin(key, name, {"mlflow.parentRunId": parent, **tags}, {})
+
+    def past_child(self, parent: str, key: str, name: str, tags: Mapping[str, str], began: int) -> str:
+        """The id of a new run below another one, of what began before, in milliseconds since 1970."""
+        said = {"velatura.key": key, "mlflow.parentRunId": parent, **tags}
+        return str(self.client.create_run(self.experiment, began, said, name).info.run_id)
+
+    def below(self, parent: str) -> dict[str, Run]:
+        """The runs below another one, by their keys."""
+        found = self.client.search_runs([self.experiment], f"tags.`mlflow.parentRunId` = '{parent}'")
+        return {run.data.tags["velatura.key"]: run for run in found if "velatura.key" in run.data.tags}
 
     def tag(self, run: str, tags: Mapping[str, str]) -> None:
         """Tags of the run, which the runs table can sort by."""

@@ -51,7 +51,7 @@ def test_remedies_are_measured_logged_below_the_run_and_shown(folder: Path, outc
     assert {one["remedy"] for one in tried} == {"", "weaken", "stop_earlier", "merge"}
     assert all("probe/learning" in one["figures"] for one in tried)
     tracking = Tracking(Home.of(home))
-    below = f"tags.`mlflow.parentRunId` = '{outcome.judgement.run}'"
+    below = f"tags.`mlflow.parentRunId` = '{outcome.judgement.run}' and tags.`velatura.remedy` LIKE '%'"
     children = tracking.client.search_runs([tracking.experiment], below)
     assert len(children) == len(tried) - 1
     assert {run.data.tags["velatura.remedy"] for run in children} == {"weaken", "stop_earlier", "merge"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.snapshot import Snapshot
-from flows.following import Following
+from flows.following import Following, pause
 from flows.home import Home
 from flows.job import Job
 from flows.recipe import check
@@ -123,3 +123,7 @@ def test_pictures_are_a_series_over_the_steps(tracking: Tracking) -> None:
         tracking.log_picture(run, "samples", step, np.full((8, 8, 3), step, dtype=np.uint8))
     names = [file.path for file in tracking.client.list_artifacts(run, "images")]
     assert sum(name.endswith(".png") for name in names) == 2
+
+
+def test_a_long_training_is_told_of_more_seldom() -> None:
+    assert [pause(age) for age in (0, 30, 60, 120, 180, 9000)] == [5, 5, 5, 10, 15, 15]
