@@ -18,23 +18,27 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 from flows.asking import ask
-from flows.stations import HEARTBEAT, MISSED
+from flows.stations import HEARTBEAT, MISSED, POOLS
 
 GRACE = 3.0 * HEARTBEAT
 """seconds after its start in which a server hears of every run that is alive"""
 EVERY = 60.0
 """seconds between two looks"""
+BEGINNING = 600.0
+"""seconds in which a run that a worker has taken begins: with its first imports, on a very busy machine"""
 
 
-def end_lost(api: str, silent: float = MISSED * HEARTBEAT) -> list[str]:
+def end_lost(api: str, silent: float = MISSED * HEARTBEAT, beginning: float = BEGINNING) -> list[str]:
     """Mark as crashed what has given no sign of life for ``silent`` seconds; the names of these runs.
 
-    Runs that never gave one are left alone: somebody else's, who does not ask for it. ``api`` is Prefect's address;
-    an OSError where it does not answer.
+    Runs that never gave one are left alone: somebody else's, who does not ask for it. But one of our pools that a
+    worker has taken and not begun for ``beginning`` seconds was lost with it, and would keep its place for ever.
+    ``api`` is Prefect's address; an OSError where it does not answer.
     """
-    now, lost = datetime.now(UTC), []
+    now = datetime.now(UTC)
+    lost = [run for run in _taken(api) if (now - _since(run)).total_seconds() > beginning]
     for run in _running(api, {}):
-        last, began = _last_sign(api, run["id"]), datetime.fromisoformat(run["state"]["timestamp"])
+        last, began = _last_sign(api, run["id"]), _since(run)
         if last is not None and (now - max(last, began)).total_seconds() > silent:  # begun again: its signs are old
             lost.append(run)
     return [
@@ -61,6 +65,16 @@ def runs_of(processes: Iterable[psutil.Process]) -> list[str]:
 def _running(api: str, which: dict[str, Any], seconds: float = 10) -> list[dict[str, Any]]:
     state = {"type": {"any_": ["RUNNING", "CANCELLING"]}}
     return list(ask(f"{api}/flow_runs/filter", {"flow_runs": {"state": state, **which}}, seconds))
+
+
+def _taken(api: str) -> list[dict[str, Any]]:
+    """Runs of our pools that a worker has taken and not begun."""
+    asked = {"flow_runs": {"state": {"type": {"any_": ["PENDING"]}}}, "work_pools": {"name": {"any_": list(POOLS)}}}
+    return list(ask(f"{api}/flow_runs/filter", asked))
+
+
+def _since(run: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(run["state"]["timestamp"])
 
 
 def _end(api: str, run: dict[str, Any], words: str, seconds: float = 10) -> str:

@@ -139,6 +139,12 @@ def test_runs_that_fell_silent_while_the_server_was_away_are_ended(server: dict[
     again = {"state": {"type": "RUNNING"}, "force": True}
     send(server, f"/flow_runs/{runs['silent']}/set_state", again)
     assert "silent" not in end_lost(api, silent=20), "it was begun again, and its signs are of before"
+    (deployment,) = [one["id"] for one in ask(server, "/deployments/filter", {}) if one["name"] == "housekeeping"]
+    taken = {"name": "taken", "state": {"type": "PENDING"}}
+    run = json.loads(send(server, f"/deployments/{deployment}/create_flow_run", taken))["id"]
+    assert "taken" not in end_lost(api, silent=20), "its worker may be about to begin it"
+    assert "taken" in end_lost(api, silent=20, beginning=0)
+    assert get(server, f"/flow_runs/{run}")["state_type"] == "CRASHED"
 
 
 def test_a_worker_trains_a_model_and_one_changed_file_is_too_little_for_another(
