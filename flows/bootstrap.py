@@ -1,4 +1,4 @@
-"""Make a Prefect server ready: pools, the limit on GPUs, the watch over dead runs, and all deployments. Repeatable.
+"""Make a Prefect server ready: pools with their limits, the watch over dead runs, and all deployments. Repeatable.
 
 `python -m flows.bootstrap [RECIPE]`, in the environment of the server; `velatura deploy` is the same.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -25,9 +26,7 @@ from core.errors import ServerError
 from flows.announcing import elsewhere
 from flows.mortal import end_with_parent
 from flows.recipe import Recipe, read_recipe
-from flows.stations import HEARTBEAT, MISSED, POOLS, ROOT
-
-ZOMBIES = "velatura: a run without a sign of life is dead"
+from flows.stations import HEARTBEAT, MISSED, POOLS, ROOT, ZOMBIES
 
 
 def bootstrap(recipe: Recipe | None = None) -> None:
@@ -40,11 +39,11 @@ def bootstrap(recipe: Recipe | None = None) -> None:
 
 
 async def prepare() -> None:
-    """The pools and the automation, each made only where it is not there."""
+    """The pools and the automation, each made only where it is not there: limits that were changed since stay so."""
     async with get_client() as client:
-        for pool in POOLS:
+        for pool, most in POOLS.items():
             try:
-                await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+                await client.create_work_pool(WorkPoolCreate(name=pool, type="process", concurrency_limit=most))
             except ObjectAlreadyExists:
                 continue
         if not await client.read_automations_by_name(ZOMBIES):
@@ -77,9 +76,11 @@ def deploy(recipe: Recipe | None = None) -> None:
         file = Path(folder) / "prefect.yaml"
         file.write_text(yaml.safe_dump(deployments_for(recipe), sort_keys=False))
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
+        env = {name: value for name, value in os.environ.items() if name != "VELATURA_HOME"}  # of this machine
         done = subprocess.run(
             command,
             cwd=ROOT,
+            env=env,
             capture_output=True,
             text=True,
             check=False,

@@ -14,10 +14,9 @@ from core.errors import TrackingError
 from flows import mlflow_pages
 from flows.home import Home
 from flows.registry import Registry
-from flows.tracking import Tracking
+from flows.tracking import ALONE, NEWEST, RUNS, Tracking
 
 TAGS = ("verdict", "learning", "gap", "copy_rate", "drift", "best_step", "dataset", "base")
-NEWEST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,14 @@ def rows(home: Home, asked: Sequence[str], recipe: str = "") -> list[Row]:
 
 
 def newest(tracking: Tracking, recipe: str) -> list[Run]:
-    """The newest runs, of one recipe if it is named."""
-    which = f"tags.`velatura.recipe` = '{recipe}'" if recipe else ""
+    """The newest runs, of one recipe if it is named. Those below another one only where there are no others."""
+    which = f"tags.`velatura.recipe` = '{recipe}'" if recipe else RUNS
     order = ["attributes.start_time DESC"]
-    return list(tracking.client.search_runs([tracking.experiment], which, max_results=NEWEST, order_by=order))
+    for asked in (f"{which} and {ALONE}", which):
+        found = tracking.client.search_runs([tracking.experiment], asked, max_results=NEWEST, order_by=order)
+        if found:
+            return list(found)
+    return []
 
 
 def found_run(tracking: Tracking, home: Home, asked: str) -> Run:

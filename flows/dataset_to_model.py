@@ -7,10 +7,11 @@ from prefect import flow
 from core.errors import VelaturaError
 from core.progress import say
 from core.snapshot import Snapshot
-from flows import stages, tasks
+from flows import stage_runs, stages, tasks
 from flows.home import Home
 from flows.judgement import Judgement
 from flows.recipe import Recipe
+from flows.stage_runs import Laps
 from flows.summary import Outcome, Prepared
 from flows.tracking import Tracking
 from store.store import Store
@@ -35,11 +36,19 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
         else:
             run = stages.begin_run(job, tracking, asked)
             try:
+                if asked.split.k_fold:
+                    stage_runs.adopt_parts(asked, snapshot, tracking, run)
                 tasks.describe(job, store, tracking, run)
+                laps = Laps()
                 tasks.encode(job, store)
                 tasks.train(job, tracking, run)
+                laps.end("train")
                 judgement, fresh = tasks.evaluate(job, store), True
-                judgement = judgement.registered(job, run, tasks.register(job, tracking, run, judgement))
+                laps.end("evaluate")
+                version = tasks.register(job, tracking, run, judgement)
+                laps.end("register")
+                stage_runs.log(job, tracking, run, stage_runs.stages_of(job, laps, judgement, version))
+                judgement = judgement.registered(job, run, version)
             except (VelaturaError, KeyboardInterrupt):
                 tracking.fail(run)
                 raise
@@ -50,12 +59,19 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
 def prepare(recipe: Recipe, store: Store) -> tuple[Prepared, Snapshot]:
     """Bring the dataset up to date with the recipe's source, and name the state that it is in then."""
     with store.writer(say), recipe.engine.started() as engine:
+        laps = Laps()
         ingested = tasks.ingest(recipe, store, engine)
+        laps.end("ingest")
         tasks.embed(recipe, store, engine)
         curated = tasks.curate(recipe, store)
+        laps.end("curate")
         captioned = tasks.caption(recipe, store, engine)
+        laps.end("caption")
         augmented = tasks.augment(recipe, store, engine)
-        return Prepared(ingested, curated, captioned, augmented), tasks.snapshot(store)
+        laps.end("augment")
+        prepared, snapshot = Prepared(ingested, curated, captioned, augmented), tasks.snapshot(store)
+        stage_runs.keep(recipe, snapshot, laps, prepared)
+        return prepared, snapshot
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import importlib.util
 import os
 import signal
 import socket
@@ -17,7 +16,7 @@ from types import FrameType
 from core.errors import ServerError
 from flows.home import Home
 from flows.mortal import end_with_parent
-from flows.stations import answers
+from flows.stations import ROOT, answers
 
 PATIENCE = 240.0
 """seconds in which it must answer; a new database on a busy machine takes half a minute"""
@@ -59,12 +58,9 @@ def start_prefect(home: Home) -> Starting:
         signal.signal(signal.SIGTERM, leave)  # a process that dies of it would leave the server behind
     if os.environ.get("PREFECT_API_URL") or (Path(os.environ["PREFECT_HOME"]) / "profiles.toml").exists():
         return Starting(None)
-    package = importlib.util.find_spec("prefect")
-    assert package is not None, "Prefect is installed"
-    assert package.origin is not None
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(Path(package.origin).parent), "--factory"]
-    command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT), "--factory"]
+    command += ["flows.embedded_server:create_app", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--log-level", "error", "--lifespan", "on"]
     plain = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
     # what the automations of `velatura up` wait for is in the same database, and is that server's to decide

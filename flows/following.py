@@ -15,7 +15,9 @@ from flows.spool import Outbox
 from flows.tracking import Tracking
 
 EVERY = 5.0
-"""seconds between two deliveries: each costs MLflow some 30 ms of CPU time, whether it brings one figure or hundreds"""
+"""seconds between two deliveries: each costs MLflow some 10 ms of CPU time, beside a server several times that"""
+SELDOM = 15.0
+"""the same in a training of more than three minutes, whose curves move slowly; in between it grows with its age"""
 
 
 class Following:
@@ -23,17 +25,18 @@ class Following:
 
     def __init__(self, job: Job, tracking: Tracking, run: str) -> None:
         self._job, self._tracking, self._run = job, tracking, run
-        self._outbox, self._due = Outbox(job.spool), 0.0
+        self._outbox, self._began, self._due = Outbox(job.spool), time.monotonic(), 0.0
         self._series = PictureSeries(job, tracking, run)
         self._plan, self._progress = Announced(job.plan), Steps(job)
 
     def look(self) -> None:
         """Tell what is new; deliver figures where it is time to."""
         self._plan.tell()
-        if time.monotonic() >= self._due:
+        now = time.monotonic()
+        if now >= self._due:
             self._tracking.drain(self._run, self._outbox)
             self._show()
-            self._due = time.monotonic() + EVERY
+            self._due = now + pause(now - self._began)
         else:
             self._outbox.look()
         self._progress.tell(self._outbox.step)
@@ -54,6 +57,11 @@ class Following:
         self._due = math.inf
         self.look()
         kept_trying(self._tracking.home.tracking, lambda: self._tracking.deliver(self._run, self._outbox))
+
+
+def pause(age: float) -> float:
+    """Seconds until the next delivery of a training that has been followed for ``age`` seconds."""
+    return min(max(EVERY, age / 12), SELDOM)
 
 
 class Announced:

@@ -59,6 +59,8 @@ class Crew:
         self.logs, self.env, self.pause = logs, dict(env), pause
         self.running: dict[str, tuple[Station, subprocess.Popen[bytes]]] = {}
         self.lives: dict[str, Life] = {}
+        self.began: dict[str, float] = {}
+        """when each process began, as the kernel says, so that another of the same number is not taken for it"""
         logs.mkdir(parents=True, exist_ok=True)
 
     def log(self, station: Station) -> Path:
@@ -73,6 +75,7 @@ class Crew:
                 start_new_session=True, preexec_fn=_end_with_parent,  # noqa: PLW1509  nothing here has started a thread
             )  # fmt: skip
         self.running[station.name] = (station, process)
+        self.began[station.name] = born(process.pid)
         self.lives.setdefault(station.name, Life(0.0)).began = time.monotonic()
 
     def through(self, command: Sequence[str]) -> tuple[int, str]:
@@ -175,6 +178,14 @@ def descendants(roots: Sequence[int] | int) -> list[psutil.Process]:
     return found
 
 
+def born(process: int) -> float:
+    """When a process began, in seconds since 1970; 0 where it is gone already."""
+    try:
+        return float(psutil.Process(process).create_time())
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
 def _signal(process: int, number: int) -> None:
     try:
         os.kill(process, number)
@@ -206,7 +217,9 @@ def note(home: Home) -> Path:
 
 
 def write_note(home: Home, ports: Ports, crew: Crew) -> None:
-    """Write it down for `velatura up --check`."""
+    """Write it down for `velatura up --check`, where it is news."""
     stations = {name: process.pid for name, (_, process) in crew.running.items()}
     value = {"pid": os.getpid(), "mlflow": ports.mlflow, "prefect": ports.prefect, "stations": stations}
-    write_text(note(home), json.dumps(value, indent=1) + "\n")
+    text = json.dumps({**value, "began": {"velatura up": born(os.getpid()), **crew.began}}, indent=1) + "\n"
+    if not note(home).exists() or note(home).read_text() != text:
+        write_text(note(home), text)

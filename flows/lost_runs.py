@@ -11,10 +11,7 @@ taken and not begun gives no sign at all. Such a run would keep its place for ev
 
 from __future__ import annotations
 
-import http.client
-import json
 import time
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -24,6 +21,7 @@ from urllib.parse import quote
 import psutil  # type: ignore[import-untyped]
 
 from core.progress import say
+from flows.asking import ask
 from flows.stations import HEARTBEAT, MISSED
 
 GRACE = 3.0 * HEARTBEAT
@@ -125,16 +123,16 @@ def runs_of(processes: Iterable[psutil.Process]) -> list[str]:
 
 def _unfinished(api: str, which: dict[str, Any], seconds: float = 10) -> list[dict[str, Any]]:
     state = {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}
-    return list(_ask(api, "/flow_runs/filter", {"flow_runs": {"state": state, **which}}, seconds))
+    return list(ask(f"{api}/flow_runs/filter", {"flow_runs": {"state": state, **which}}, seconds))
 
 
 def _is_orphan(api: str, run: dict[str, Any], taken: datetime) -> bool:
     """Whether a run was taken by a worker that is gone, or has been started again since: that one never begins it."""
     pool = run.get("work_pool_name")
-    if not pool or _ask(api, f"/work_pools/{quote(pool)}")["type"] != "process":
+    if not pool or ask(f"{api}/work_pools/{quote(pool)}")["type"] != "process":
         return False
     mine = (run.get("labels") or {}).get("prefect.worker.name")  # it was ended at once, where it has not said that
-    workers = [one for one in _ask(api, f"/work_pools/{quote(pool)}/workers/filter", {}) if mine in (None, one["name"])]
+    workers = [one for one in ask(f"{api}/work_pools/{quote(pool)}/workers/filter", {}) if mine in (None, one["name"])]
     for one in workers:
         which = {"id_prefix": ["prefect.worker."], "labels": {"prefect.resource.name": one["name"]}}
         started = _newest_event(api, "prefect.worker.started", which)
@@ -147,7 +145,7 @@ def _end(api: str, run: dict[str, Any], words: str, seconds: float = 10) -> str:
     """Its place is free then. One that crashed is begun again, one that was to be cancelled is not."""
     over = "CANCELLED" if run["state_type"] == "CANCELLING" else "CRASHED"
     state = {"type": over, "name": over.capitalize(), "message": words}
-    _ask(api, f"/flow_runs/{run['id']}/set_state", {"state": state}, seconds)
+    ask(f"{api}/flow_runs/{run['id']}/set_state", {"state": state}, seconds)
     return str(run["name"])
 
 
@@ -159,15 +157,5 @@ def _newest_event(api: str, name: str, resource: dict[str, Any]) -> datetime | N
         "occurred": {"since": "2020-01-01T00:00:00Z"},  # by default only the last days are looked at
         "order": "DESC",
     }
-    events = _ask(api, "/events/filter", {"filter": signs, "limit": 1})["events"]
+    events = ask(f"{api}/events/filter", {"filter": signs, "limit": 1})["events"]
     return datetime.fromisoformat(events[0]["occurred"]) if events else None
-
-
-def _ask(api: str, path: str, body: object = None, seconds: float = 10) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(api + path, data, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=seconds) as answer:
-            return json.loads(answer.read())
-    except (ValueError, http.client.HTTPException) as error:  # cut off in the middle
-        raise OSError(f"no whole answer from {api}: {error}") from error

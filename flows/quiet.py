@@ -14,6 +14,7 @@ DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # where `--json` prints one value; it asks for the run, too
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # four processes more, for judging chats
     "GIT_PYTHON_REFRESH": "quiet",
     "NO_ALBUMENTATIONS_UPDATE": "1",

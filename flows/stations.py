@@ -13,7 +13,10 @@ from pathlib import Path
 from flows.home import Home
 
 ROOT = Path(__file__).parents[1]
-POOLS = ("velatura-cpu", "velatura-gpu")
+POOLS = {"velatura-cpu": 2, "velatura-gpu": 1}
+"""pools by name, and how many runs each begins at a time, over all of its workers: there is one GPU until told else"""
+ZOMBIES = "velatura: a run without a sign of life is dead"
+"""Prefect's automation"""
 HEARTBEAT = 30
 """seconds between two signs of life of a flow run"""
 MISSED = 6
@@ -62,12 +65,11 @@ def servers(home: Home, ports: Ports) -> list[Station]:
 
 
 def workers() -> list[Station]:
-    """One for each pool: the one for training takes one run at a time, since it has one GPU or this machine's cores."""
+    """One for each pool, which takes as many runs at a time as the pool begins: training has one GPU or all cores."""
     command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool"]
-    limits = dict(zip(POOLS, ("2", "1"), strict=True))
     return [
-        Station(f"worker {pool}", (*command, pool, "--limit", limit, "--name", f"{pool}-{os.uname().nodename}"))
-        for pool, limit in limits.items()
+        Station(f"worker {pool}", (*command, pool, "--limit", str(most), "--name", f"{pool}-{os.uname().nodename}"))
+        for pool, most in POOLS.items()
     ]
 
 

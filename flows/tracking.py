@@ -30,6 +30,12 @@ KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
 """tag of the experiment"""
 SPEC, ASKED = "velatura.spec", "velatura.asked"
 """tag of a run: what its model follows from, but for the data"""
+RUNS = "tags.`velatura.recipe` LIKE '%'"
+"""filter: what trained by a recipe; stages and remedies have none of their own"""
+ALONE = "tags.`mlflow.parentRunId` IS NULL"
+"""filter: not below another run, as rungs of a ladder and runs without a part are"""
+NEWEST = 10
+"""runs that are compared where none is named"""
 
 
 class Tracking:
@@ -169,15 +175,25 @@ class Tracking:
         """The id of a run below another one: begun, or gone on with."""
         return self.begin(key, name, {"mlflow.parentRunId": parent, **tags}, {})
 
+    def past_child(self, parent: str, key: str, name: str, tags: Mapping[str, str], began: int) -> str:
+        """The id of a new run below another one, of what began before, in milliseconds since 1970."""
+        said = {"velatura.key": key, "mlflow.parentRunId": parent, **tags}
+        return str(self.client.create_run(self.experiment, began, said, name).info.run_id)
+
+    def below(self, parent: str) -> dict[str, Run]:
+        """The runs below another one, by their keys."""
+        found = self.client.search_runs([self.experiment], f"tags.`mlflow.parentRunId` = '{parent}'")
+        return {run.data.tags["velatura.key"]: run for run in found if "velatura.key" in run.data.tags}
+
     def tag(self, run: str, tags: Mapping[str, str]) -> None:
         """Tags of the run, which the runs table can sort by."""
         from mlflow.entities import RunTag
 
         self.client.log_batch(run, tags=[RunTag(key, str(value)) for key, value in tags.items()])
 
-    def end(self, run: str, status: str = "FINISHED") -> None:
-        """Close the run: FINISHED, FAILED or KILLED."""
-        self.client.set_terminated(run, status)
+    def end(self, run: str, status: str = "FINISHED", at: int | None = None) -> None:
+        """Close the run: FINISHED, FAILED or KILLED. ``at``: milliseconds since 1970, where it was not now."""
+        self.client.set_terminated(run, status, at)
 
     def fail(self, run: str) -> None:
         """Close the run as FAILED, if MLflow can be told; what it failed of is told by whoever calls this."""

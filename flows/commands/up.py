@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -18,7 +19,7 @@ from core.errors import ServerError
 from flows import mlflow_pages
 from flows.dataset_choice import HomeFolder
 from flows.home import Home
-from flows.stations import POOLS, ROOT, Ports, Station, answers, environment, servers, watchers, workers
+from flows.stations import POOLS, ROOT, Ports, environment, servers, watchers, workers
 
 RecipeFile = Annotated[
     Path | None, typer.Argument(help="Deploy this recipe and watch its source; default: the demo's, not watched.")
@@ -113,6 +114,7 @@ def links(ports: Ports, logs: Path) -> str:
     """Where to look."""
     return (
         f"runs         {mlflow_pages.experiments(ports.tracking)}\n"
+        f"newest       {newest(ports)}\n"
         f"models       {mlflow_pages.models(ports.tracking)}\n"
         f"flows        {ports.dashboard}/runs\n"
         f"deployments  {ports.dashboard}/deployments\n"
@@ -127,38 +129,41 @@ def stop(_number: int, _frame: FrameType | None) -> None:
     raise Stopped
 
 
-def state(home: Home) -> list[dict[str, object]]:
-    """Each station, whether it is well, and in words why; empty where nothing was started."""
-    from flows.keeping import is_alive
-    from flows.keeping_up import note
+def newest(ports: Ports) -> str:
+    """The newest runs beside each other, for a browser."""
+    from flows.front_page import front_page
 
     try:
-        said = json.loads(note(home).read_text())
-    except (OSError, ValueError):
-        return []
-    known: dict[str, Station] = {one.name: one for one in servers(home, Ports(said["mlflow"], said["prefect"]))}
-    found: list[dict[str, object]] = []
-    for name, process in said["stations"].items():
-        alive = is_alive(process)
-        address = known[name].health if name in known else ""
-        well = alive and (not address or answers(address))
-        words = f"process {process}" if alive else f"process {process} is gone"
-        found.append({"what": name, "well": well, "words": f"{words}{f', {address}' if address else ''}"})
-    return found
+        return front_page(ports.tracking)
+    except OSError as error:
+        return f"MLflow does not say: {error}"
 
 
 def tell_state(home: Home, as_json: bool) -> None:
     """Print what runs; ends with status 1 where something is not well or nothing runs."""
-    found = state(home)
+    from flows.checking import checked
+
+    found = checked(home)
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps([asdict(one) for one in found], indent=1))
     else:
         for one in found:
-            print(f"{'well' if one['well'] else 'not well':<9} {one['what']:<22} {one['words']}")
+            print(f"{'well' if one.well else 'not well':<9} {one.what:<33} {one.words}")
         if not found:
-            print(f"nothing runs for {home.root}; `velatura up` starts it")
-    if not found or not all(one["well"] for one in found):
+            print(nothing(home))
+    if not found or not all(one.well for one in found):
         raise typer.Exit(1)
+
+
+def nothing(home: Home) -> str:
+    """What is told where nothing has been written down of what runs."""
+    from store.lock import if_free
+
+    if (home.root / "up.lock").exists():
+        with if_free(home.root / "up.lock") as free:
+            if not free:
+                return f"`velatura up` is starting for {home.root}, or ends"
+    return f"nothing runs for {home.root}; `velatura up` starts it"
 
 
 def deploy(recipe: RecipeFile = None) -> None:

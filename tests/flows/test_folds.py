@@ -12,6 +12,7 @@ from core.snapshot import Snapshot
 from curation.splits import Split
 from evaluation.metrics.probe import Probe
 from flows import stages
+from flows.comparing_runs import rows
 from flows.dataset_to_model import dataset_to_model
 from flows.folding import Fold, rounds
 from flows.folds import Part, in_fold, pooled
@@ -113,6 +114,11 @@ def test_a_small_set_is_trained_on_as_a_whole_and_judged_by_its_parts(tmp_path: 
     assert done.job.recipe.train.steps == 2 and done.job.recipe.train.end == done.judgement.kept_step
     assert len(list(done.job.folder.parent.glob("six-*/job.json"))) == 3
     assert "Not measured: distribution (no held-out pictures)" in Path(done.judgement.files["report"]).read_text()
+    tracking = Tracking(Home.of(done.job.recipe.home))
+    children = f"tags.`mlflow.parentRunId` = '{done.judgement.run}' and tags.`velatura.fold` LIKE '%'"
+    parts = tracking.client.search_runs([tracking.experiment], children)
+    assert sorted(run.data.tags["velatura.fold"] for run in parts) == ["(1, 2)", "(2, 2)"]
+    assert [row.run for row in rows(tracking.home, [], "six")] == [done.judgement.run]
     asked = check(SMALL | {"pictures": pictures, "train": train} | spec, "test")
     said = decide_for(asked, stages.open_store(asked), done.job.snapshot)
     assert not said.train and "nothing has been trained" not in said.reason

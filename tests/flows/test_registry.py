@@ -16,6 +16,7 @@ from flows.contest import contest
 from flows.home import Home
 from flows.pulling import pull
 from flows.registry import CHALLENGER, Promotion, Registry, Version, judged
+from flows.tracking import Tracking
 
 
 def version(number: str, verdict: str = "healthy") -> Version:
@@ -128,6 +129,11 @@ def test_runs_are_compared_by_figures_and_by_what_differs(home: Home) -> None:
     assert [row.said["learning"] for row in found] == ["0.1", "0.3"]
     assert differing(found) == ["train.steps"]
     assert [row.name for row in rows(home, [], "mine")] == ["mine-3", "mine-2", "mine-1"]
+    tracking = Tracking(home)
+    rung = tracking.begin_child(found[0].run, "rung", "mine-rung-1", {"velatura.recipe": "mine-rung"})
+    tracking.begin_child(found[0].run, "stage", "mine-1: train", {"velatura.stage": "train"})
+    assert [row.name for row in rows(home, [])] == ["mine-3", "mine-2", "mine-1"], "no run below another one"
+    assert [row.run for row in rows(home, [], "mine-rung")] == [rung], "but where that is asked for"
     assert f"#/compare-runs?runs=%5B%22{found[0].run}" in link(home, found, "http://127.0.0.1:5000")
     with pytest.raises(TrackingError, match="the newest are: mine-3"):
         rows(home, ["nothing"])

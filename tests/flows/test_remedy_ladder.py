@@ -26,11 +26,11 @@ pytestmark = pytest.mark.usefixtures("prefect_api")
 PROMPTS = ["a photo of a dog", "a cat", "a house", "a tree", "a car", "a boat"]
 
 
-def recipe_of(folder: Path) -> Recipe:
+def recipe_of(folder: Path, **changes: object) -> Recipe:
     """Six steps at far too high a rate: it forgets."""
     train = {"steps": 6, "batch_size": 2, "checkpoint_every": 3, "probe_every": 3, "optimizer": FAR_TOO_FAST}
     samples = {"steps": 2, "count": 2, "previews": 1, "prior": PROMPTS, "memorisation": 2}
-    return short_recipe(folder, "pocket", train=train, samples=samples)
+    return short_recipe(folder, "pocket", train=train, samples=samples, **changes)
 
 
 FAR_TOO_FAST = {"kind": "adamw", "learning_rate": 0.03}
@@ -64,7 +64,7 @@ def test_remedies_are_measured_logged_below_the_run_and_shown(folder: Path, outc
     assert {one["remedy"] for one in tried} == {"", "weaken", "stop_earlier", "merge"}
     assert all("probe/learning" in one["figures"] for one in tried)
     tracking = Tracking(Home.of(home))
-    below = f"tags.`mlflow.parentRunId` = '{outcome.judgement.run}'"
+    below = f"tags.`mlflow.parentRunId` = '{outcome.judgement.run}' and tags.`velatura.remedy` LIKE '%'"
     children = tracking.client.search_runs([tracking.experiment], below)
     assert len(children) == len(tried) - 1
     assert {run.data.tags["velatura.remedy"] for run in children} == {"weaken", "stop_earlier", "merge"}

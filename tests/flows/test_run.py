@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from mlflow.entities import Run
 from safetensors import safe_open
 
 from core.errors import MissingBase, NotEnoughData, SourceError, StoreError, VelaturaError
+from flows.comparing_runs import rows
 from flows.dataset_to_model import dataset_to_model
 from flows.home import Home
 from flows.recipe import Recipe, check
@@ -120,6 +122,41 @@ def test_the_verdict_is_a_file_with_figures_and_intervals_here_and_in_mlflow(out
         json.loads(Path(tracking.client.download_artifacts(outcome.judgement.run, "verdict.json")).read_text()) == said
     )
     assert "which_part (the text encoder was not trained)" in Path(outcome.judgement.files["report"]).read_text()
+
+
+def test_every_stage_that_worked_is_a_run_below_it_with_its_own_times_and_counts(outcome: Outcome) -> None:
+    found = {run.data.tags["velatura.stage"]: run for run in below(outcome)}
+    assert list(found) == ["ingest", "curate", "caption", "train", "evaluate", "register"], "nothing was augmented"
+    ends = [(run.info.start_time, run.info.end_time) for run in found.values()]
+    assert all(began <= ended for began, ended in ends) and ends == sorted(ends)
+    assert all(run.info.status == "FINISHED" and "seconds" in run.data.metrics for run in found.values())
+    assert found["ingest"].data.metrics["read"] == 14
+    assert found["curate"].data.metrics["kept"] == 12 and found["curate"].data.metrics["refused"] == 2
+    assert found["curate"].data.metrics["refused/truncated"] == 1
+    assert (found["caption"].data.metrics["made"], found["caption"].data.metrics["by_person"]) == (11, 1)
+    assert found["train"].data.metrics["steps"] == 4
+    assert found["evaluate"].data.tags["velatura.verdict"] == outcome.judgement.state
+    assert found["register"].data.tags["velatura.version"] == outcome.judgement.version
+
+
+def test_a_run_that_is_ended_when_all_but_its_last_word_is_told_has_each_stage_once(
+    folder: Path, outcome: Outcome
+) -> None:
+    before = [run.info.run_id for run in below(outcome)]
+    (outcome.job.folder / "verdict.json").unlink()  # killed before it was written down that the run is through
+    again = dataset_to_model(recipe_of(folder))
+    assert again.fresh and again.judgement.version == outcome.judgement.version
+    assert [run.info.run_id for run in below(outcome)] == before
+    train = next(run for run in below(outcome) if run.data.tags["velatura.stage"] == "train")
+    assert 0 < train.info.end_time - train.info.start_time < 60_000, "what was trained before is not of now"
+    assert [row.run for row in rows(Home.of(outcome.job.recipe.home), [])] == [outcome.judgement.run]
+
+
+def below(outcome: Outcome) -> list[Run]:
+    """The runs below the run, in the order in which they began."""
+    tracking = Tracking(Home.of(outcome.job.recipe.home))
+    which, order = f"tags.`mlflow.parentRunId` = '{outcome.judgement.run}'", ["attributes.start_time ASC"]
+    return list(tracking.client.search_runs([tracking.experiment], which, order_by=order))
 
 
 def test_the_report_stands_on_its_own(outcome: Outcome) -> None:

@@ -14,10 +14,10 @@ import yaml
 
 from benchmarks.scenarios import missing
 from benchmarks.studio import DECIDE, Studio
-from flows.bootstrap import ZOMBIES
 from flows.lost_runs import Lookout, end_those
 from flows.recipe import Recipe, read_recipe
-from tests.flows.servers import PREFECT, ROOT, prefect_server, running, until
+from flows.stations import POOLS, ZOMBIES
+from tests.flows.servers import PREFECT, ROOT, prefect, prefect_server, running, until
 
 pytestmark = pytest.mark.server
 
@@ -39,10 +39,9 @@ def bootstrap(env: dict[str, str]) -> None:
     subprocess.run([sys.executable, "-m", "flows.bootstrap"], env=env, cwd=ROOT, check=True, timeout=240)
 
 
-def send(env: dict[str, str], path: str, body: object) -> bytes:
-    request = urllib.request.Request(
-        env["PREFECT_API_URL"] + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
+def send(env: dict[str, str], path: str, body: object, method: str = "POST") -> bytes:
+    data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
+    request = urllib.request.Request(env["PREFECT_API_URL"] + path, data, headers, method=method)
     with urllib.request.urlopen(request, timeout=60) as answer:
         return bytes(answer.read())
 
@@ -65,8 +64,9 @@ def test_the_deployed_recipe_is_the_one_in_recipes() -> None:
 def test_every_flow_is_a_deployment_and_a_script() -> None:
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     files = {path for path in (ROOT / "flows").glob("*.py") if "\n@flow(" in path.read_text()}
-    assert {ROOT / d["entrypoint"].split(":")[0] for d in deployments} == files
-    assert all(d["name"].replace("-", "_") == d["entrypoint"].split(":")[1] for d in deployments)
+    names = {one["name"]: one["name"].replace("-", "_") for one in deployments}
+    assert {one["entrypoint"] for one in deployments} == {f"flows.{name}.{name}" for name in names.values()}
+    assert {ROOT / "flows" / f"{name}.py" for name in names.values()} == files
     assert all('if __name__ == "__main__":' in path.read_text() for path in files)
 
 
@@ -79,15 +79,26 @@ def test_a_cron_deployment_really_gets_scheduled_runs(server: dict[str, str]) ->
     assert all(run["auto_scheduled"] for run in runs)
 
 
-def test_deploying_again_changes_nothing(server: dict[str, str]) -> None:
-    bootstrap(server)
+def test_deploying_again_from_any_folder_by_prefect_itself_too_changes_nothing(
+    server: dict[str, str], tmp_path: Path
+) -> None:
+    before = {one["id"] for one in ask(server, "/deployments/filter", {})}
+    send(server, "/work_pools/velatura-gpu", {"concurrency_limit": 3}, "PATCH")
+    elsewhere = {name: value for name, value in server.items() if name != "PYTHONPATH"}  # as it is installed
+    prefect(elsewhere, "--no-prompt", "deploy", "--all", "--prefect-file", str(ROOT / "prefect.yaml"), cwd=tmp_path)
+    command = [sys.executable, "-m", "flows.command_line", "deploy"]
+    subprocess.run(command, env=server, cwd=tmp_path, check=True, timeout=240)
+    found = ask(server, "/deployments/filter", {})
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-    assert len(ask(server, "/deployments/filter", {})) == len(deployments)
+    assert len(found) == len(deployments) and {one["id"] for one in found} == before
+    assert all("{{ $VELATURA_HOME }}" in json.dumps(one["pull_steps"]) for one in found), "no path of this machine"
     hourly = get(server, "/deployments/name/housekeeping/housekeeping")["schedules"]
     assert isinstance(hourly, list)
     assert sorted(str(one["parameters"]) for one in hourly) == ["{'only_lost': True}", "{}"]
     names = [one["name"] for one in ask(server, "/automations/filter", {})]
     assert sorted(names) == sorted([ZOMBIES, "velatura-dataset-changed", "velatura-begin-again"])
+    limits = {one["name"]: one["concurrency_limit"] for one in ask(server, "/work_pools/filter", {})}
+    assert limits == {**POOLS, "velatura-gpu": 3}, "one that was changed stays"
 
 
 def test_runs_that_fell_silent_while_the_server_was_away_are_ended(server: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 
 from core.snapshot import Snapshot
-from flows.following import Following
+from flows.following import Following, pause
 from flows.home import Home
 from flows.job import Job
 from flows.picture_series import PictureSeries
@@ -162,3 +162,7 @@ def test_what_is_drawn_at_a_step_is_shown_while_training_goes_on_and_once(
     Following(job, tracking, run).look()  # as after a kill: what is there is asked for
     PictureSeries(job, tracking, run).send()  # and at the end
     assert shown() == sorted([*first, *(name.replace("+0", "+10") for name in first)])
+
+
+def test_a_long_training_is_told_of_more_seldom() -> None:
+    assert [pause(age) for age in (0, 30, 60, 120, 180, 9000)] == [5, 5, 5, 10, 15, 15]

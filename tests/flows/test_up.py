@@ -1,4 +1,4 @@
-"""`velatura up` without the servers: processes that are kept running, restarted, and all gone at the end."""
+"""`velatura up`: processes that are kept running, restarted, and all gone at the end; once with the real servers."""
 
 import json
 import os
@@ -8,19 +8,25 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import psutil
 import pytest
 import yaml
 
+from benchmarks.studio import Studio, opened
 from core.errors import ServerError
+from flows import mlflow_pages
 from flows.bootstrap import deployments_for
-from flows.commands.up import Stopped, state, stop
+from flows.checking import checked
+from flows.commands.up import Stopped, stop
+from flows.front_page import front_page
 from flows.home import Home
 from flows.keeping_up import RESTARTS, STEADY, Crew, check_free, note, write_note
 from flows.recipe import Recipe, check, read_recipe
-from flows.stations import HEARTBEAT, ROOT, Ports, Station, environment
+from flows.stations import HEARTBEAT, POOLS, ROOT, ZOMBIES, Ports, Station, environment
+from flows.tracking import EXPERIMENT
 from tests.flows.pictures import SMALL
 from tests.flows.servers import free_port, until
 
@@ -181,16 +187,85 @@ def test_a_taken_port_is_told_with_the_option_that_names_another() -> None:
 
 
 def test_what_runs_is_told_and_what_is_gone_as_well(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    assert state(home) == []
+    home, ports = Home(tmp_path), Ports(free_port(), free_port())
+    assert checked(home) == []
     crew = Crew(tmp_path / "logs", os.environ)
     crew.start(python("worker velatura-cpu", SLEEPER))
-    write_note(home, Ports(), crew)
-    assert [one["well"] for one in state(home)] == [True]
+    write_note(home, ports, crew)
+    known = {one.what: one for one in checked(home)}
+    assert known["velatura up"].well and known["worker velatura-cpu"].well
+    assert not known["mlflow database"].well and "cannot be asked" in known["prefect database"].words
+    began = note(home).stat().st_mtime_ns
+    write_note(home, ports, crew)
+    assert note(home).stat().st_mtime_ns == began, "no news, no writing"
     crew.stop()
-    assert [one["well"] for one in state(home)] == [False]
+    assert not next(one for one in checked(home) if one.what == "worker velatura-cpu").well
     note(home).write_text("{")
-    assert state(home) == []
+    assert checked(home) == []
+
+
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1])
+def test_a_note_that_a_dead_one_left_is_known_even_where_its_number_is_another_process_now(
+    pid: int, tmp_path: Path
+) -> None:
+    said = {"pid": pid, "mlflow": 1, "prefect": 2, "stations": {"mlflow": pid}, "began": {"velatura up": 1000.0}}
+    note(Home(tmp_path)).write_text(json.dumps(said))
+    (only,) = checked(Home(tmp_path))
+    assert not only.well and "gone without a farewell" in only.words
+
+
+@pytest.mark.server
+def test_everything_that_should_stand_is_looked_at_and_what_is_not_well_is_told(tmp_path: Path) -> None:
+    with opened(tmp_path) as studio:
+        said = (tmp_path / "up.log").read_text()
+        assert re.search(r"newest +http://127.0.0.1:\d+/#/experiments/\d+/runs\?", said), "there is no run yet"
+        experiment = studio.mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
+        runs = [
+            studio.mlflow.create_run(experiment, start_time=at, tags={"velatura.recipe": "mine"}).info.run_id
+            for at in (1, 2)
+        ]
+        studio.mlflow.create_run(experiment, tags={"mlflow.parentRunId": runs[0], "velatura.recipe": "mine"})
+        assert front_page(studio.env["MLFLOW_TRACKING_URI"]) == mlflow_pages.compared(
+            studio.env["MLFLOW_TRACKING_URI"], experiment, runs[::-1]
+        )
+        until("all of it to be well", lambda: looked(studio)[0] == 0, 120)
+        wanted = [one["name"] for one in deployments_for(None)["deployments"]]
+        found = looked(studio)[1]
+        stations = {"velatura up", "mlflow", "prefect", *(f"worker {pool}" for pool in POOLS)}
+        assert stations <= found.keys() and {f"deployment {name}" for name in wanted} <= found.keys()
+        assert "at most 1 at a time; online: velatura-gpu-" in found["pool velatura-gpu"][1]
+        assert len([what for what in found if what.startswith("automation")]) == 3
+        (zombies,) = [one for one in studio.ask("/automations/filter", {}) if one["name"] == ZOMBIES]
+        send(studio, "PATCH", f"/automations/{zombies['id']}", {"enabled": False})
+        send(studio, "PATCH", "/work_pools/velatura-gpu", {"is_paused": True})
+        send(studio, "PATCH", f"/deployments/{studio.deployment('decide-and-train')}", {"paused": True})
+        send(studio, "DELETE", f"/deployments/{studio.deployment('housekeeping')}")
+        status, found = looked(studio)
+        wrong = {what: words for what, (well, words) in found.items() if not well}
+        assert status == 1 and set(wrong) == {
+            "pool velatura-gpu",
+            "deployment housekeeping",
+            "automation a run without a sign of life is dead",
+        }
+        assert "is paused" in wrong["pool velatura-gpu"] and "is missing" in wrong["deployment housekeeping"]
+        assert "paused" in found["deployment decide-and-train"][1]
+        studio.cut_off()
+        status, found = looked(studio)
+        assert status == 1 and "gone without a farewell" in found["velatura up"][1]
+
+
+def looked(studio: Studio) -> tuple[int, dict[str, tuple[bool, str]]]:
+    """What `velatura up --check` ends with, and what it says of each thing."""
+    command = [sys.executable, "-m", "flows.command_line", "up", "--check", "--json", "--home", str(studio.home.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    return done.returncode, {one["what"]: (one["well"], one["words"]) for one in json.loads(done.stdout)}
+
+
+def send(studio: Studio, method: str, path: str, body: object = None) -> None:
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(studio.env["PREFECT_API_URL"] + path, data, headers, method=method)
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 def test_every_process_is_told_where_things_are(tmp_path: Path) -> None:
