@@ -47,7 +47,7 @@ def embed(name: str, records: Sequence[Record], read: Read, cache: Cache, engine
     unsaved: dict[str, Array] = {}
     done = 0
     try:
-        made = engine.map(Seeing(name, embedder.fingerprint, read), ([record for _, record in part] for part in parts))
+        made = engine.map(Seeing(name, embedder.fingerprint, read), [[record for _, record in part] for part in parts])
         for part, vectors in zip(parts, made, strict=True):
             unsaved |= {key: vector for (key, _), vector in zip(part, vectors, strict=True)}
             done += len(part)

@@ -1,7 +1,6 @@
-"""Work on a Ray cluster: hands that keep what they loaded, parts in order; a machine that dies costs its parts only.
+"""Work on a Ray cluster as pipelines of Ray Data: parts in order; a machine that dies costs its parts only.
 
-The only home of Ray. Not Ray Data: it wants to see its whole input first, and reading pictures is without end
-(docs/decisions.md).
+The only home of Ray.
 """
 
 from __future__ import annotations
@@ -9,13 +8,13 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 import warnings
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from functools import lru_cache
+from itertools import islice
+from typing import Any, TypeVar
 
 from core.errors import EngineError, MissingExtra, VelaturaError
 
@@ -24,14 +23,10 @@ R = TypeVar("R")
 
 STARTS = 3
 """times that Ray is started on this machine: it gives up after 30 seconds, which a busy machine may need"""
-AT_ONCE = 2
-"""parts that a hand has: one to work on, one that is on its way"""
 TRIES = 3
-"""hands that may be lost over one part before it is blamed for it"""
-PATIENCE = 300.0
-"""seconds without any hand that is ready"""
-LOOK = 5.0
-"""seconds between two looks at how many machines there are"""
+"""processes that may be lost over one part before it is blamed for it"""
+ROUNDS, WINDOW_BYTES = 8, 256 << 20
+"""parts for each process, and their bytes, that are taken at once from those that have no end"""
 
 
 @contextmanager
@@ -87,33 +82,6 @@ def check_answers(address: str) -> None:
         ) from None
 
 
-class _Actor:
-    """What runs there: one process that keeps what it loaded, whatever work it is given next."""
-
-    def __init__(self) -> None:
-        self._work: Callable[[Any], Any] | None = None
-
-    def take(self, work: list[Any]) -> None:
-        """Unpack the work: here, so that a mistake in it comes back as what it is."""
-        ray = imported()
-        self._work = ray.cloudpickle.loads(ray.get(work[0]))
-
-    def do(self, part: Any) -> Any:
-        """One part."""
-        assert self._work is not None, "a part was given before its work"
-        return self._work(part)
-
-
-@dataclass(eq=False, slots=True)
-class Hand:
-    """A process of the cluster, as it is seen from here."""
-
-    actor: Any
-    ready: bool = False
-    """whether it has the present work"""
-    parts: int = 0
-
-
 class Pool:
     """A `core.engine.Engine` over the cluster that this process is connected to."""
 
@@ -121,135 +89,98 @@ class Pool:
 
     def __init__(self, workers: int, gpus: float) -> None:
         self._workers, self._gpus = workers, gpus
-        self.hands: list[Hand] = []
+        quiet()
 
     def map(self, work: Callable[[T], R], parts: Iterable[T]) -> Iterator[R]:
-        """As `core.engine.Engine.map`; the processes stay for the next work."""
-        return _Run[T, R](self, work, parts).results()
-
-    def raise_hands(self) -> list[Hand]:
-        """New processes, if the cluster has room for more than there are: machines may come and go."""
+        """As `core.engine.Engine.map`: a sequence is one pipeline, anything else one for each `window`."""
         ray = imported()
         there = ray.cluster_resources()
-        most = int(there.get("GPU", 0) / self._gpus) if self._gpus else int(there.get("CPU", 1))
-        how = {"num_cpus": 1, "num_gpus": self._gpus, "max_restarts": 0}
-        count = max(1, min(most, self._workers or most)) - len(self.hands)
-        new = [Hand(ray.remote(**how)(_Actor).remote()) for _ in range(count)]
-        self.hands += new
-        return new
-
-    def let_go(self) -> None:
-        """End all processes, whatever they do."""
-        ray = imported()
-        for hand in self.hands:
-            ray.kill(hand.actor)
-        self.hands = []
-
-
-class _Run(Generic[T, R]):
-    """One `Pool.map`: which parts are where."""
-
-    def __init__(self, pool: Pool, work: Callable[[T], R], parts: Iterable[T]) -> None:
-        self._pool, self._work, self._parts = pool, work, enumerate(parts)
-        self._flying: dict[Any, tuple[Hand, int, Any]] = {}
-        """reference -> (hand, number of the part or -1 where it takes the work, reference of the part)"""
-        self._again: deque[tuple[int, Any]] = deque()
-        self._lost: Counter[int] = Counter()
-        self._done: dict[int, R] = {}
-        self._next = 0
-        self._ended = False
-
-    def results(self) -> Iterator[R]:
-        """In the order of the parts."""
-        ray = imported()
-        first = next(self._parts, None)
-        if first is None:
+        if there.get("GPU", 0) < self._gpus:
+            raise EngineError(f"engine.gpus is {self._gpus:g}, and the Ray cluster has no such GPU; see `ray status`")
+        packed = ray.cloudpickle.dumps(work)
+        if isinstance(parts, Sequence):
+            yield from self._done(packed, [ray.cloudpickle.dumps(part) for part in parts], self._gpus)
             return
-        self._again.append((first[0], ray.put(first[1])))
-        shipped = ray.put(ray.cloudpickle.dumps(self._work))
-        self._pool.raise_hands()
-        for hand in self._pool.hands:
-            self._give_work(hand, shipped)
+        most = ROUNDS * (self._workers or int(there.get("CPU", 1)))
+        rest = iter(parts)
+        with ThreadPoolExecutor(1) as ahead:
+            following = ahead.submit(window, rest, most)
+            while now := following.result():
+                following = ahead.submit(window, rest, most)
+                yield from self._done(packed, now, 0)  # pictures that are decoded: no model, no GPU
+
+    def _done(self, packed: bytes, parts: list[bytes], gpus: float) -> Iterator[Any]:
+        """What comes of packed parts, in order."""
+        ray = imported()
+        from ray.data import ActorPoolStrategy, TaskPoolStrategy, from_items
+
+        if not parts:
+            return
+        most = min(self._workers or len(parts), len(parts))
+        how: dict[str, Any]
+        if gpus:  # actors, since a process that has a GPU ends after one task: models would be loaded for each part
+            how = {"fn": Work, "fn_constructor_args": (packed,), "num_gpus": gpus, "max_task_retries": TRIES - 1}
+            how["compute"] = ActorPoolStrategy(min_size=1, max_size=most)
+        else:  # the processes stay for the next pipeline, with what they loaded
+            how = {"fn": Work(packed), "compute": TaskPoolStrategy(most), "max_retries": TRIES - 1}
+        pipeline = from_items([{"part": part} for part in parts], override_num_blocks=len(parts))
+        with warnings.catch_warnings():  # how often a part is tried has no other name yet
+            warnings.filterwarnings("ignore", message="`ray_remote_args", category=DeprecationWarning)
+            pipeline = pipeline.map_batches(batch_size=1, num_cpus=1, **how)
         try:
-            yield from self._ordered(shipped)
-        except BaseException:
-            self._pool.let_go()  # they may still be at parts that nobody waits for
-            raise
-
-    def _ordered(self, shipped: Any) -> Iterator[R]:
-        ray = imported()
-        looked = lived = time.monotonic()
-        while True:
-            self._give_out()
-            if self._ended and not self._again and not any(number >= 0 for _, number, _ in self._flying.values()):
-                return
-            ready, _ = ray.wait(list(self._flying), num_returns=1, timeout=1.0)
-            for reference in ready:
-                self._take(reference)
-            while self._next in self._done:
-                yield self._done.pop(self._next)
-                self._next += 1
-            now = time.monotonic()
-            lived = now if any(hand.ready for hand in self._pool.hands) else lived
-            if now - lived > PATIENCE:
-                raise EngineError(f"no machine of the Ray cluster had room for {PATIENCE:.0f} s; see `ray status`")
-            if now - looked > LOOK or not self._pool.hands:
-                looked = now
-                for hand in self._pool.raise_hands():
-                    self._give_work(hand, shipped)
-
-    def _give_work(self, hand: Hand, shipped: Any) -> None:
-        hand.ready, hand.parts = False, 0
-        self._flying[hand.actor.take.remote([shipped])] = hand, -1, None
-
-    def _give_out(self) -> None:
-        """Parts to those who have fewest, lost ones first, and not too far ahead of what is waited for."""
-        ray = imported()
-        hands = self._pool.hands
-        while free := [hand for hand in hands if hand.ready and hand.parts < AT_ONCE]:
-            if self._again:
-                number, part = self._again.popleft()
-            elif self._ended or len(self._flying) + len(self._done) > 4 * AT_ONCE * len(hands):
-                return
-            else:
-                following = next(self._parts, None)
-                if following is None:
-                    self._ended = True
-                    return
-                number, part = following[0], ray.put(following[1])
-            hand = min(free, key=lambda one: one.parts)
-            hand.parts += 1
-            self._flying[hand.actor.do.remote(part)] = hand, number, part
-
-    def _take(self, reference: Any) -> None:
-        """What a hand answered, or that it is gone."""
-        ray = imported()
-        hand, number, part = self._flying.pop(reference)
-        try:
-            answer = ray.get(reference)
+            for row in pipeline.iter_rows():
+                made = ray.cloudpickle.loads(row["made"])
+                if isinstance(made, VelaturaError):
+                    raise made
+                yield made
         except ray.exceptions.RayTaskError as error:
-            raise cause_of(error) from None
-        except ray.exceptions.RayError as error:  # the process, its machine, or what it had answered
-            self._again_elsewhere(hand, number, part, error)
-            return
-        if number < 0:
-            hand.ready = True
-            return
-        hand.parts -= 1
-        self._done[number] = answer
-
-    def _again_elsewhere(self, hand: Hand, number: int, part: Any, error: Exception) -> None:
-        if hand in self._pool.hands:
-            self._pool.hands.remove(hand)
-        if number >= 0:
-            self._again.append((number, part))
-        self._lost[number] += 1
-        if self._lost[number] >= (TRIES if number >= 0 else 8 * TRIES):
+            raise EngineError(f"work on the Ray cluster failed: {error}") from None
+        except ray.exceptions.RayError as error:  # a process or its machine, more often than it is tried again
             words = str(error).strip().splitlines()[0]
-            raise EngineError(f"{self._lost[number]} processes of the Ray cluster ended over the same work: {words}")
+            raise EngineError(f"{TRIES} processes of the Ray cluster ended over the same work: {words}") from None
 
 
-def cause_of(error: Any) -> Exception:
-    """A user's mistake as it was raised over there; anything else as Ray tells it, with the trace."""
-    cause = error.cause
-    return cause if isinstance(cause, VelaturaError) else EngineError(f"work on the Ray cluster failed: {error}")
+def window(parts: Iterator[Any], most: int) -> list[bytes]:
+    """The next parts, packed: at most so many, and not many more than `WINDOW_BYTES`."""
+    ray = imported()
+    packed: list[bytes] = []
+    room = WINDOW_BYTES
+    for part in islice(parts, most):
+        packed.append(ray.cloudpickle.dumps(part))
+        room -= len(packed[-1])
+        if room <= 0:
+            break
+    return packed
+
+
+class Work:
+    """What runs there, as Ray Data calls it: with a batch of one packed part."""
+
+    def __init__(self, packed: bytes) -> None:
+        self.packed = packed
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+        ray = imported()
+        try:
+            made = [unpacked(self.packed)(ray.cloudpickle.loads(part)) for part in batch["part"]]
+        except VelaturaError as mistake:  # comes back as what it is
+            made = [mistake]
+        return {"made": [ray.cloudpickle.dumps(one) for one in made]}
+
+
+@lru_cache(maxsize=1)
+def unpacked(packed: bytes) -> Callable[[Any], Any]:
+    """The work, which keeps what it loads for the parts that come."""
+    return imported().cloudpickle.loads(packed)  # type: ignore[no-any-return]
+
+
+def quiet() -> None:
+    """Ray Data tells nothing, and keeps the order."""
+    from ray.data import DataContext
+
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    context = DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_no_progress_timeout_s = -1  # pictures that are drawn without a GPU may take an hour each part

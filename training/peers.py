@@ -1,13 +1,15 @@
-"""The processes that train one model together (torch.distributed): each has a share of every step's examples."""
+"""The processes that train one model together (through accelerate): each has a share of every step's examples."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import gather, reduce
 from torch import Tensor, distributed, nn
 
 from core.errors import RecipeError
@@ -21,7 +23,6 @@ class Peers:
 
     def __init__(self, rank: int = 0, count: int = 1) -> None:
         self.rank, self.count = rank, count
-        self._hosts: Any = distributed.new_group(backend="gloo", timeout=PATIENCE) if count > 1 else None
 
     @classmethod
     def here(cls, expected: int) -> Peers:
@@ -48,7 +49,7 @@ class Peers:
             return loss
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         flat = torch.cat([*(gradient.flatten() for gradient in gradients), loss.reshape(1).float()])
-        distributed.all_reduce(flat)
+        distributed.all_reduce(flat)  # in place, where accelerate's `reduce` would copy all gradients once more
         parts: Sequence[Tensor] = torch.split_with_sizes(flat, [*(gradient.numel() for gradient in gradients), 1])
         torch._foreach_copy_(gradients, [part.view_as(g) for part, g in zip(parts[:-1], gradients, strict=True)])
         return parts[-1][0]
@@ -57,22 +58,18 @@ class Peers:
         """Whether it is so in one of the processes; said from main memory to main memory, no device is waited for."""
         if self.count == 1:
             return flag
-        told = torch.tensor([int(flag)])
-        distributed.all_reduce(told, group=self._hosts)
-        return bool(told)
+        return bool(reduce(torch.tensor([int(flag)]), "sum"))
 
     def of_all(self, value: Tensor) -> list[Tensor]:
         """The tensors (on the CPU, of one shape) of all processes, in the order of their ranks."""
         if self.count == 1:
             return [value]
-        found = [torch.empty_like(value) for _ in range(self.count)]
-        distributed.all_gather(found, value, group=self._hosts)
-        return found
+        return list(gather(value[None].to(PartialState().device)).cpu())
 
     def wait(self) -> None:
         """Until all have come here."""
         if self.count > 1:
-            distributed.barrier(group=self._hosts)
+            PartialState().wait_for_everyone()
 
 
 def take_place(rank: int, count: int) -> None:
@@ -85,8 +82,13 @@ def take_place(rank: int, count: int) -> None:
 
 def join(rank: int, count: int, meeting: Path) -> None:
     """Bring ``count`` processes of this machine together; ``meeting`` is a file that is not there yet."""
-    distributed.init_process_group(
-        "nccl" if torch.cuda.is_available() else "gloo",
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    os.environ |= {name: str(number) for name, number in place.items()}
+    os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))  # or accelerate sets it, and says so
+    gpus = torch.cuda.is_available()
+    PartialState(
+        cpu=not gpus,
+        backend="cuda:nccl,cpu:gloo" if gpus else None,  # flags stay in main memory, no device is waited for
         init_method=meeting.absolute().as_uri(),
         rank=rank,
         world_size=count,
@@ -96,4 +98,4 @@ def join(rank: int, count: int, meeting: Path) -> None:
 
 def leave() -> None:
     """Part, at the end."""
-    distributed.destroy_process_group()
+    PartialState().destroy_process_group()

@@ -26,8 +26,4 @@ class Ray(Engine):
         from flows.ray_pool import Pool, cluster
 
         with cluster(self.address, self.workers):
-            pool = Pool(self.workers, self.gpus)
-            try:
-                yield pool
-            finally:
-                pool.let_go()
+            yield Pool(self.workers, self.gpus)

@@ -52,7 +52,18 @@ class Doubling:
 def test_results_come_in_order_though_a_process_is_killed_on_the_way(pool: Pool, tmp_path: Path) -> None:
     assert list(pool.map(Doubling(tmp_path, dies_at=17), iter(range(40)))) == [2 * n for n in range(40)]
     assert (tmp_path / "died").exists()
+    assert list(pool.map(Doubling(tmp_path), list(range(40)))) == [2 * n for n in range(40)]
     assert list(pool.map(Doubling(tmp_path), [])) == []
+
+
+def test_gpus_that_a_cluster_lacks_are_told_at_once(pool: Pool) -> None:
+    with pytest.raises(EngineError, match="engine.gpus is 4096, and the Ray cluster has no such GPU"):
+        list(Pool(2, 4096).map(len, ["part"]))
+
+
+def test_nothing_is_printed(pool: Pool, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert list(pool.map(Doubling(tmp_path), iter(range(3)))) == [0, 2, 4]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_parts_are_taken_as_there_is_room_for_them(pool: Pool, tmp_path: Path) -> None:
