@@ -76,6 +76,7 @@ def in_words(outcome: Outcome) -> str:
         *(f"[bold]doubt[/]     {escape(words)}" for words in judgement.doubts),
         f"[bold]kept[/]      step {judgement.kept_step} of {judgement.last_step}"
         + (", where training stopped early" if judgement.stopped_early else "")
+        + use_of(judgement)
         + (
             f" (the last one would have been: {judgement.last_state})"
             if judgement.last_state != judgement.state
@@ -93,6 +94,13 @@ def in_words(outcome: Outcome) -> str:
             f"[dim]nothing was computed again: this data and recipe are trained already ({outcome.seconds:.0f} s)[/]"
         )
     return "\n".join(lines)
+
+
+def use_of(judgement: Judgement) -> str:
+    """At which strength the kept file does best, where that was measured."""
+    if judgement.best_strength is None:
+        return ""
+    return ", best at " + ("full strength" if judgement.best_strength == 1 else f"strength {judgement.best_strength:g}")
 
 
 def data_lines(outcome: Outcome) -> list[str]:
