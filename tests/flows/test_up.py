@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -265,7 +266,17 @@ def send(studio: Studio, method: str, path: str, body: object = None) -> None:
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(studio.env["PREFECT_API_URL"] + path, data, headers, method=method)
-    urllib.request.urlopen(request, timeout=30).close()
+
+    def taken() -> bool:
+        try:
+            urllib.request.urlopen(request, timeout=30).close()
+        except urllib.error.HTTPError as error:
+            if error.code != 503:  # its database is busy, and it asks to try again
+                raise
+            return False
+        return True
+
+    until(f"{method} {path}", taken, 60)
 
 
 def test_every_process_is_told_where_things_are(tmp_path: Path) -> None:
