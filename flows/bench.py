@@ -167,6 +167,8 @@ class Bench:
             return "no held-out pictures"
         if "words" in metric.needs and not self._speaks(candidate):
             return "the text encoder was not trained"
+        if "strengths" in metric.needs and not evidence.held_out:
+            return "no held-out pictures"
         return "nothing that has a strength" if "strengths" in metric.needs and candidate.at is None else ""
 
     def _speaks(self, candidate: Candidate) -> bool:

@@ -94,12 +94,10 @@ class Strength(Metric):
 def best_strength(curve: Mapping[float, ProbeResult]) -> float:
     """Where the adapter is best used, by held-out learning; full strength unless that is surely worse."""
     best = max(curve, key=lambda strength: (curve[strength].learning.value, -strength))
-
-    def ties(strength: float) -> bool:
-        behind = fallen(curve[strength], curve[best])
-        return strength == best or (behind.value < TIE and not behind.low > 0)
-
-    return 1.0 if 1.0 in curve and ties(1.0) else min(strength for strength in curve if ties(strength))
+    behind = {strength: fallen(one, curve[best]) for strength, one in curve.items()}
+    if 1.0 in curve and not (behind[1.0].low > 0 and behind[1.0].value > TIE):
+        return 1.0
+    return min(s for s, one in behind.items() if s == best or (one.value < TIE and not one.low > 0))
 
 
 def _triple(figure: Figure) -> tuple[float, float, float]:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,8 +16,8 @@ from evaluation.case import Case
 from evaluation.findings import Finding
 from evaluation.metric import Evidence, Figure, Measured, Subject
 from evaluation.metrics.noise_magnitude import NoiseMagnitude
-from evaluation.metrics.probe import Probe
-from evaluation.metrics.strength import Strength, StrengthResult
+from evaluation.metrics.probe import Probe, ProbeResult, Side
+from evaluation.metrics.strength import Strength, StrengthResult, best_strength
 from evaluation.metrics.which_part import WhichPart
 from tests.evaluation.things import TinyBackbone
 
@@ -99,6 +100,21 @@ def test_what_has_one_strength_only_is_measured_at_that(
         "learning_at_1",
         "gap_at_1",
     }
+
+
+def test_full_strength_is_left_only_where_it_is_surely_worse() -> None:
+    def learned(*held_out: float) -> ProbeResult:
+        rho = np.array([*held_out, *[0.0] * len(held_out)])
+        sides: list[Side] = [*["held_out"] * len(held_out), *["train"] * len(held_out)]  # type: ignore[list-item]
+        names = [str(at) for at in range(len(rho))]
+        return Probe(timesteps=(500,)).compare(np.ones((len(rho), 1)), np.exp(-rho)[:, None], names, sides)
+
+    weaker, surely, perhaps = learned(*[0.3] * 5), learned(*[0.2] * 5), learned(0.5, 0.1, -0.3, 0.1, 0.1)
+    assert perhaps.learning.value < surely.learning.value
+    assert best_strength({0.4: weaker, 1.0: surely}) == 0.4
+    assert best_strength({0.4: weaker, 1.0: perhaps}) == 1.0
+    assert best_strength({0.4: weaker, 1.0: learned(*[0.29] * 5)}) == 1.0, "that much nobody sees"
+    assert best_strength({0.4: learned(*[0.29] * 5), 0.6: weaker, 1.0: surely}) == 0.6
 
 
 def test_advice_names_strength_and_culprit_only_where_they_are_sure() -> None:

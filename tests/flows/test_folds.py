@@ -101,7 +101,7 @@ def test_a_small_set_is_trained_on_as_a_whole_and_judged_by_its_parts(tmp_path: 
     base = make_sd15(tmp_path / "base", layers=1)
     spec = {
         "split": {"k_fold": 2},
-        "metrics": ["probe", "memorisation", "distribution"],
+        "metrics": ["probe", "memorisation", "distribution", "strength"],
         "home": str(tmp_path / "data"),
         "base": str(base),
     }
@@ -111,6 +111,7 @@ def test_a_small_set_is_trained_on_as_a_whole_and_judged_by_its_parts(tmp_path: 
     assert {"probe/learning", "probe/learning_low"} <= set(done.judgement.figures)
     assert "2 runs up to step 2, each without" in Path(done.judgement.files["report"]).read_text()
     assert {"memorisation/copy_rate", "folds/step", "folds/step_low", "folds/step_high"} <= set(done.judgement.figures)
+    assert done.judgement.best_strength is None, "all pictures were trained on"
     assert done.job.recipe.train.steps == 2 and done.job.recipe.train.end == done.judgement.kept_step
     assert len(list(done.job.folder.parent.glob("six-*/job.json"))) == 3
     assert "Not measured: distribution (no held-out pictures)" in Path(done.judgement.files["report"]).read_text()
