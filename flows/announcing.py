@@ -14,6 +14,7 @@ from flows.embedded import TEMPORARY
 from flows.home import Home
 from flows.recipe import Recipe
 from flows.remembered import Heard
+from store.folder import absolute
 
 EVENT = "velatura.dataset.changed"
 
@@ -53,4 +54,24 @@ def elsewhere(recipe: Recipe) -> Recipe:
     base = Path(recipe.base).expanduser()
     if base.exists():
         changes["base"] = str(base.absolute())
-    return recipe.model_copy(update=changes)
+    if recipe.store:
+        changes["store"] = absolute(recipe.store)
+    there = recipe.model_copy(update=changes).model_dump(mode="json")
+    for section, key in OTHERS:
+        own = there[section]
+        if isinstance(own, dict) and own.get(key):
+            own[key] = whole(str(own[key]))
+    if isinstance(masks := there["train"].get("masks"), dict):
+        masks["folder"] = whole(masks["folder"])
+    return Recipe.model_validate(there)
+
+
+OTHERS = (("pictures", "regularisation"), ("train", "start_from"), ("samples", "clip"))
+"""further keys that may name a file or a folder"""
+
+
+def whole(place: str) -> str:
+    """The same place from any folder: `folder`, or `local-dir:folder`; what is no relative path here stays."""
+    kind, colon, path = place.rpartition(":")
+    there = Path(path).expanduser()
+    return f"{kind}{colon}{there.absolute()}" if path and not path.startswith("//") and there.exists() else place

@@ -100,6 +100,8 @@ def deployments_for(recipe: Recipe | None) -> dict[str, Any]:
         parameters = one.get("parameters") or {}
         if "recipe" in parameters:
             parameters["recipe"] = dumped
+        if one["name"] in ("model-to-report", "housekeeping"):
+            parameters["home"] = dumped["home"]
         if one["name"] == "model-to-report":
             parameters |= {"model": f"{recipe.name}@champion", "data": recipe.dataset or recipe.name}
         for schedule in one.get("schedules") or []:

@@ -1,6 +1,7 @@
 """The whole way: a source of pictures in, a registered model and its report out."""
 
 import time
+from functools import partial
 
 from prefect import flow
 
@@ -10,6 +11,7 @@ from core.snapshot import Snapshot
 from flows import stage_runs, stages, tasks
 from flows.home import Home
 from flows.judgement import Judgement
+from flows.reaching import kept_trying
 from flows.recipe import Recipe
 from flows.stage_runs import Laps
 from flows.summary import Outcome, Prepared
@@ -48,6 +50,7 @@ def dataset_to_model(recipe: Recipe) -> Outcome:
                 version = tasks.register(job, tracking, run, judgement)
                 laps.end("register")
                 stage_runs.log(job, tracking, run, stage_runs.stages_of(job, laps, judgement, version))
+                kept_trying(tracking.home.tracking, partial(tracking.end, run))
                 judgement = judgement.registered(job, run, version)
             except (VelaturaError, KeyboardInterrupt):
                 tracking.fail(run)

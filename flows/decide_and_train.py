@@ -15,6 +15,7 @@ from flows import stages
 from flows.dataset_to_model import dataset_to_model, prepare
 from flows.deciding import Decision
 from flows.home import Home
+from flows.lost_runs import end_lost
 from flows.recipe import Recipe
 from flows.remembered import Heard, Owed
 from flows.summary import Outcome
@@ -59,6 +60,7 @@ def decide_and_train(recipe: Recipe, only_ask: bool = False, crashes: int = 0) -
         words = f"ended by force {crashes} times in a row, so it is not begun again: look at its logs (memory?)"
         raise TrainingFailed(f"{words}, then start it by hand; it goes on from its checkpoint")
     assert recipe.family  # a missing base is told before anything is read
+    end_lost()  # where other pools are full of what is lost, nobody else would look
     from flows.guard import decide_for  # with MLflow: only when the run has begun, which is told when this is imported
 
     store, heard = stages.open_store(recipe), Heard.of(recipe)
@@ -76,6 +78,8 @@ def decide_and_train(recipe: Recipe, only_ask: bool = False, crashes: int = 0) -
         return Decided(newest, decision)
     outcome = None
     if decision.train:
+        if owed.manifest:
+            promotion(recipe, owed)  # of the model before, or it would never be held
         owed.begin(newest)
         outcome = dataset_to_model(recipe.model_copy(update={"snapshot": newest.tag}))
     return Decided(newest, decision, outcome, promotion(recipe, owed))

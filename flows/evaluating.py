@@ -52,6 +52,8 @@ class Evaluated:
     lacking: Mapping[str, str]
     """measure -> why it could not be made"""
     seen: Seen
+    doubt: str = ""
+    """where captions were mixed up"""
     report: Path | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -65,6 +67,7 @@ class Evaluated:
             "verdict": self.verdict.dump(),
             "figures": logged(self.measured),
             "lacking": dict(self.lacking),
+            "notes": [*self.seen.notes, *([self.doubt] if self.doubt else [])],
             "report": str(self.report) if self.report else "",
         }
 
@@ -106,7 +109,7 @@ def evaluate(asked: Asked, report: Path | None = None) -> Evaluated:
         strength=measured.get("strength"),
         parts=measured.get("which_part"),
     )
-    found = Evaluated(asked, verdict, measured, lacking, seen, report)
+    found = Evaluated(asked, verdict, measured, lacking, seen, bench.doubt_of_captions(), report)
     if report is not None:
         write_report(report, page_of(found, curve, candidate, bench))
     return found
@@ -136,7 +139,11 @@ def page_of(found: Evaluated, curve: Mapping[int, ProbeResult], candidate: Candi
             held_out=sides.count("held_out"),
             groups=len({record.group or record.id for record in records}),
             pictures=tuple(pictures),
-            notes=(*found.seen.notes, *(f"{kind} was not measured: {why}" for kind, why in found.lacking.items())),
+            notes=(
+                *found.seen.notes,
+                *([found.doubt] if found.doubt else []),
+                *(f"{kind} was not measured: {why}" for kind, why in found.lacking.items()),
+            ),
         ),
         facts=[("base", asked.base), ("adapter", str(asked.adapter)), ("strength", f"{asked.strength:g}")],
     )

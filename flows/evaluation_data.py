@@ -24,6 +24,7 @@ from evaluation.metric import Evidence
 from flows.dataset_choice import dataset_names, open_dataset
 from flows.home import Home
 from flows.job import reader
+from flows.leaking import twins
 from flows.material import Material, is_real
 from flows.pages.framing import framing
 from flows.recipe import Samples
@@ -53,7 +54,10 @@ def pictures_for(data: str, held_out: str, home: str, *, trigger: str, base: str
             raise SourceError(f"--held-out: the dataset {data} has held-out pictures of its own; leave it out")
         store = open_dataset(data, home)
         records = [r for r in store.records() if r.verdict == "kept" and is_real(r) and REGULARISATION not in r.tags]
-        return Seen(store, records, texts_of(store, records))
+        leaked = twins(records, store)
+        notes = noted([record for record in records if record.id in leaked], data)
+        records = [record for record in records if record.id not in leaked]
+        return Seen(store, records, texts_of(store, records), notes)
     return from_files(data, held_out, home, trigger=trigger, base=base)
 
 
@@ -75,12 +79,16 @@ def from_files(data: str, held_out: str, home: str, *, trigger: str, base: str) 
     trained = {record.group for record in sided if record.split == "train" and record.group}
     leaked = [r for r in sided if r.split == "held_out" and r.group in trained]
     records = [record for record in sided if record not in leaked]
-    notes = [f"{record.name} is left out: it is a near-duplicate of a picture in {data}" for record in leaked[:5]]
-    if len(leaked) > 5:
-        notes.append(f"and {len(leaked) - 5} more are left out for the same reason")
     if not records:
         raise NotEnoughData(f"no picture of {data} can be read")
-    return Seen(store, records, texts_of(store, records), tuple(notes))
+    return Seen(store, records, texts_of(store, records), noted(leaked, data))
+
+
+def noted(leaked: Sequence[Record], data: str) -> tuple[str, ...]:
+    """What is told of held-out pictures that are not looked at."""
+    notes = [f"{record.name} is left out: it is a near-duplicate of a picture in {data}" for record in leaked[:5]]
+    more = [f"and {len(leaked) - 5} more are left out for the same reason"] if len(leaked) > 5 else []
+    return (*notes, *more)
 
 
 def source_of(path: str, side: str, home: str) -> Source:

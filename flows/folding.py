@@ -12,7 +12,7 @@ from evaluation.metric import Evidence
 from evaluation.metrics.probe import Probe
 from flows import stages
 from flows.curve import pause_probe
-from flows.folds import Folded, Part, keep, part_of, path_of, pooled
+from flows.folds import Folded, Part, foldable, keep, part_of, path_of, pooled
 from flows.job import Job
 from flows.material import gather
 from flows.reaching import kept_trying
@@ -30,8 +30,7 @@ ROUNDS = 4
 def chosen_by_folds(recipe: Recipe, store: Store, snapshot: Snapshot, tracking: Tracking) -> Recipe:
     """The recipe with the number of steps that its parts chose. What was run before is not run again."""
     count = recipe.split.k_fold
-    records = [r for r in store.records(tag=snapshot.tag) if r.verdict == "kept" and r.depth == 0]
-    groups = {record.group or record.id for record in records}
+    groups = foldable([r for r in store.records(tag=snapshot.tag) if r.verdict == "kept" and r.depth == 0])
     if len(groups) < count * LEAST:
         raise NotEnoughData(
             f"split.k_fold: {len(groups)} different pictures cannot be cut into {count} parts of at least {LEAST}; "

@@ -32,12 +32,16 @@ def in_fold(records: Sequence[Record], fold: tuple[int, int] | None) -> list[Rec
     if fold is None:
         return list(records)
     number, of = fold
-    fixed = {_group(record) for record in records if never_held_out(record.tags)}
-    groups = sorted({_group(r) for r in records} - fixed, key=lambda group: seed_of("fold", group))
+    groups = sorted(foldable(records), key=lambda group: seed_of("fold", group))
     held = {group for at, group in enumerate(groups) if at % of == number - 1}
     sides: Mapping[bool, Side] = {True: "held_out", False: "train"}
     placed = [replace(record, split=sides[_group(record) in held]) for record in records]
     return [record for record in placed if record.split == "train" or record.depth == 0]
+
+
+def foldable(records: Sequence[Record]) -> set[str]:
+    """The groups that can be held out."""
+    return {_group(r) for r in records} - {_group(r) for r in records if never_held_out(r.tags)}
 
 
 def _group(record: Record) -> str:

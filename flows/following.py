@@ -46,7 +46,7 @@ class Following:
         from mlflow.exceptions import MlflowException
 
         if self._series.waiting and is_reachable(self._tracking.home.tracking):
-            with suppress(MlflowException):
+            with suppress(MlflowException, OSError):  # what requests raises is an OSError, and so is a full disk
                 self._series.send()
 
     def to_the_end(self) -> None:
@@ -57,6 +57,7 @@ class Following:
         self._due = math.inf
         self.look()
         kept_trying(self._tracking.home.tracking, lambda: self._tracking.deliver(self._run, self._outbox))
+        self._show()
 
 
 def pause(age: float) -> float:

@@ -45,6 +45,8 @@ def judge(job: Job, store: Store) -> Judgement:
     measured = {step: found_at(job, bench, step, metrics) for step, metrics in asked.items()}
     if folded:
         measured[kept]["probe"] = folded.curve[kept]  # of its own pictures none is held out
+    for step, known in measured.items():
+        known.setdefault("probe", curve[step])  # there is nothing to look at, which it says
     verdicts = {
         step: give_verdict(
             curve,

@@ -22,13 +22,14 @@ from flows.dataset_choice import dataset_names
 from flows.eviction import surplus
 from flows.home import Home
 from flows.job import Job
+from flows.retraining import WAYS
 from store.lock import if_free
 from store.store import Store
 
 DAY = 86400.0
 PARTIAL = re.compile(r"^\..+\.(\d+)\.partial$")
 """what `core.files.replacing` calls a file that is being written: with the writer's process id"""
-WRITTEN = ("runs", "watch", "evaluations", "pulled", "ladders", "reports")
+WRITTEN = ("runs", "watch", "evaluations", "pulled", "ladders", "reports", "prepared")
 """folders of ours in which a stopped process may leave a half"""
 RUNG = "-rung"
 """how the recipe of a ladder's rung is called, behind the ladder's own name"""
@@ -72,24 +73,26 @@ def checkpoints(home: Home, days: float) -> Iterator[Needless]:
             looked = last_look(run)
             if looked is None:
                 continue
-            last, why = looked, "the rung or part is trained to its end; its weights and figures stay"
+            last, why = looked, "the rung, part or remedy is trained to its end; its weights and figures stay"
         if old(last, days) and is_idle(run):
             yield Needless("checkpoints", folder, size_of(folder), why)
 
 
 def last_look(run: Path) -> Path | None:
-    """The mark of the last step of a ladder's rung or of a run without one part, which is trained to its end.
+    """The mark of the last step of a ladder's rung, of a run without one part, or of a remedy that was trained.
 
-    Nothing ever comes after that: neither draws anything, is judged or registered. None for any other run.
+    They are trained to their end, and never registered: nothing comes after that. None for any other run.
     """
     try:
         job = Job.read(run)
     except (VelaturaError, OSError, ValueError, KeyError, TypeError):  # of another version of Velatura, or damaged
         return None
     short = job.recipe.name.endswith(RUNG) or job.recipe.fold is not None
-    if not short or job.recipe.samples.previews or job.recipe.samples.memorisation or not job.finished:
+    draws = job.recipe.samples.previews or job.recipe.samples.memorisation
+    remedy = job.recipe.name.endswith(tuple(f"-{way}" for way in WAYS))
+    if not job.finished or not (remedy or (short and not draws)):
         return None
-    return job.gave_up if job.gave_up.exists() else job.mark(job.recipe.train.steps)
+    return job.gave_up if job.gave_up.exists() else job.mark(job.recipe.train.end)
 
 
 def empty_runs(home: Home, days: float) -> Iterator[Needless]:

@@ -96,6 +96,9 @@ def climb(recipe: Recipe, rates: Sequence[float] = RATES, ranks: Sequence[int] =
         raise RecipeError("rates: name at least one learning rate")
     store = stages.open_store(recipe)
     snapshot = store.at(recipe.snapshot) if recipe.snapshot else prepare(recipe, store)[1]
+    if not snapshot.held_out:
+        instead = "leave out split.k_fold for it" if recipe.split.k_fold else "give split.held_out a larger share"
+        raise NotEnoughData(f"a ladder needs held-out pictures; {instead}")
     tracking = Tracking(Home.of(recipe.home))
     key = digest("ladder", recipe.model_key(snapshot.manifest), list(rates), list(ranks))
     address, name = tracking.home.tracking, f"{recipe.name}-ladder-{key[:8]}"
@@ -167,8 +170,6 @@ class Ladder:
         if self._material is None:
             backbone = job.recipe.family.load(device=job.device)
             self._material = gather(job, self.store, backbone)
-            if not self._material.evidence.held_out:
-                raise NotEnoughData("a ladder needs held-out pictures; give split.held_out a larger share")
         return self._material
 
 

@@ -6,6 +6,7 @@ finds out of everything that is measured: a twin of a trained picture showed a q
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,13 +48,25 @@ def twins(records: Sequence[Record], store: Store) -> dict[str, str]:
     return leaked
 
 
+def parts_of(job: Job) -> list[Job]:
+    """The job, or where its step was chosen by parts the runs without one, in which pictures are held out."""
+    count = job.recipe.split.k_fold
+    parts = [(number, count) for number in range(1, count + 1)]
+    return [replace(job, recipe=job.recipe.model_copy(update={"fold": part})) for part in parts] or [job]
+
+
 def doubt_of_split(job: Job, store: Store) -> str:
     """A sentence where held-out pictures had to be left out; empty otherwise."""
-    records = {record.id: record for record in in_snapshot(job, store)}
-    leaked = twins(list(records.values()), store)
+    records: dict[str, Record] = {}
+    leaked: dict[str, str] = {}
+    held = 0
+    for one in parts_of(job):
+        own = in_snapshot(one, store)
+        records |= {record.id: record for record in own}
+        leaked |= twins(own, store)
+        held += sum(record.split == "held_out" for record in own)
     if not leaked:
         return ""
-    held = sum(record.split == "held_out" for record in records.values())
     pairs = ", ".join(f"{records[one].name} ({records[other].name})" for one, other in list(leaked.items())[:SHOWN])
     return (
         f"The split leaks: {len(leaked)} of {held} held-out pictures have a twin among the trained ones and were left "

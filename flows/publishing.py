@@ -46,7 +46,6 @@ def publish(job: Job, tracking: Tracking, run: str, judgement: Judgement) -> str
     if judgement.state == "healthy":
         tracking.client.set_registered_model_alias(job.recipe.name, "challenger", version)
     tracking.log_value(run, "verdict.json", asdict(replace(judgement, run=run, version=version)))
-    tracking.end(run)
     return version
 
 

@@ -24,7 +24,8 @@ def weights_of(registry: Registry, version: Version, home: Home) -> Path:
 
 def fetched(registry: Registry, version: Version, home: Home, file: str) -> Path:
     """One of a version's files by its name in MLflow; empty: the one that web UIs read."""
-    folder = home.root / "pulled" / f"{version.name}-{version.number}"
+    # numbers begin anew in another MLflow, and runs do not
+    folder = home.root / "pulled" / f"{version.name}-{version.number}-{version.run[:8]}"
     try:
         names = [Path(one.path).name for one in registry.client.list_artifacts(version.run, "weights")]
         name = chosen(names, version, file)

@@ -46,11 +46,12 @@ def wait_for(address: str, patience: float = PATIENCE) -> None:
 def kept_trying(address: str, act: Callable[[], T], patience: float = PATIENCE) -> T:
     """What ``act`` gives, begun anew where MLflow went away meanwhile; so it must be fit to be done twice."""
     from mlflow.exceptions import MlflowException
+    from requests import RequestException  # of artifacts, which MLflow passes on
 
     while True:
         wait_for(address, patience)
         try:
             return act()
-        except MlflowException as error:
+        except (MlflowException, RequestException) as error:
             if is_reachable(address):
                 raise TrackingError(f"MLflow at {address} refuses: {error}; what was made is kept") from error

@@ -54,7 +54,7 @@ def _log_child(found: Remedies, one: Tried, parent: str, tracking: Tracking) -> 
     tags |= {f"velatura.{name}": f"{value:.3f}" for name, value in known.items()}
     said: set[tuple[str, int]] = set()
     if one.retrained is None:
-        key, step = digest("remedy", found.job.key, found.step, one.name), found.step
+        key, step = digest("remedy", found.job.key, found.step, one.kind, one.key), found.step
         run = tracking.begin_child(parent, key, f"{found.job.folder.name}: {one.name}", tags)
     else:
         run, step = one.retrained.run, one.step

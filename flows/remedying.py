@@ -16,6 +16,7 @@ from evaluation.metrics.probe import ProbeResult
 from evaluation.remedy import Patient, Remedy
 from evaluation.report import Samples
 from evaluation.verdict import Verdict, best_step, judge
+from flows import folds
 from flows.bench import Bench
 from flows.curve import probe_curve, probe_of
 from flows.job import Job
@@ -45,6 +46,8 @@ class Tried:
     """its run, where it was trained again"""
     step: int = 0
     """of that run"""
+    key: str = ""
+    """follows from what was put on the base"""
 
     @property
     def probe(self) -> ProbeResult:
@@ -150,7 +153,9 @@ def first_look(
         asked += [(remedy.kind, one) for one in found]
     now = asked if whole else asked[:1]
     tried = [tried_with(job, bench, kind, one, samples=samples) for kind, one in now]
-    return asked, tried[0], Remedies(job, step, tried, shown(bench, now) if samples and whole else None)
+    tried[0] = as_judged(job, bench, tried[0], step)
+    sheet = shown(bench, now) if samples and whole else None
+    return asked, tried[0], Remedies(job, step, tried, sheet, notes=of_parts(job))
 
 
 def second_look(job: Job, asked: Asked, done: Sequence[Retrained], step: int, *, samples: bool) -> Remedies:
@@ -158,13 +163,14 @@ def second_look(job: Job, asked: Asked, done: Sequence[Retrained], step: int, *,
     alike, notes = asked_alike(job, done)
     bench = bench_for(alike)
     tried = [tried_with(alike, bench, kind, one, samples=samples) for kind, one in asked]
+    tried[0] = as_judged(job, bench, tried[0], step)
     everyone = list(asked)
     for one in done:
         best, candidate = trained_candidate(one, bench)
         everyone.append((one.again.name, candidate))
         found = tried_with(alike, bench, one.again.name, candidate, samples=samples)
         tried.append(kept_as_file(replace(found, retrained=one, step=best)))
-    return Remedies(job, step, tried, shown(bench, everyone) if samples else None, notes=notes)
+    return Remedies(job, step, tried, shown(bench, everyone) if samples else None, notes=[*notes, *of_parts(job)])
 
 
 def bench_for(job: Job) -> Bench:
@@ -221,7 +227,29 @@ def tried_with(job: Job, bench: Bench, kind: str, candidate: Candidate, *, sampl
     assert isinstance(probe, ProbeResult)
     curve = {0: zero_of(probe), 1: probe}
     verdict = judge(curve, measured.get("memorisation"), measured.get("prior_drift"))
-    return Tried(candidate.name, kind, verdict, measured, candidate.use)
+    return Tried(candidate.name, kind, verdict, measured, candidate.use, key=candidate.key)
+
+
+def as_judged(job: Job, bench: Bench, one: Tried, step: int) -> Tried:
+    """The untreated one with the verdict that its run had: in the light of the steps before, or of its parts."""
+    folded = folds.kept(job, probe_of(job))
+    curve = folded.curve if folded else probe_curve(job, bench.material.evidence)
+    if step not in curve:  # the parts stopped before it
+        return one
+    measured = {**one.measured, "probe": curve[step]} if folded else one.measured
+    copies, drift = measured.get("memorisation"), measured.get("prior_drift")
+    found = judge(curve, copies, drift, step=step, now=measured["probe"])
+    return replace(one, verdict=found, measured=measured)
+
+
+def of_parts(job: Job) -> list[str]:
+    """A note where no picture is held out, since the run's parts chose its step."""
+    if not job.recipe.split.k_fold:
+        return []
+    return [
+        "no picture is held out (split.k_fold): learning and gap of the first row are those of its parts, and of the "
+        "others only copies and drift can be told"
+    ]
 
 
 def shown(bench: Bench, asked: Asked) -> Samples:

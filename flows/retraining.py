@@ -56,12 +56,14 @@ def again_of(job: Job) -> dict[str, Any]:
     """The run's recipe as plain values, to be trained on the same version of the same data in the same home."""
     own = job.recipe
     place = {"snapshot": job.snapshot.tag, "dataset": own.dataset or own.name, "home": str(job.folder.parents[1])}
-    return own.model_dump(mode="json") | place
+    value = own.model_dump(mode="json") | place
+    value["split"]["k_fold"] = 0  # its parts have chosen its step already
+    return value
 
 
 def fewer_steps(job: Job, kept: int) -> Again | str:
     """To where the best checkpoint was; unlike `stop_earlier` the schedule ends there, too."""
-    if not 0 < kept < job.recipe.train.steps:
+    if not 0 < kept < job.recipe.train.end:
         return "its best checkpoint is its last"
     return Again("fewer_steps", "stop where new pictures were known best", (f"train.steps={kept}",))
 
@@ -69,8 +71,11 @@ def fewer_steps(job: Job, kept: int) -> Again | str:
 def lower_learning_rate(job: Job, _: int) -> Again | str:
     """A third."""
     rate = job.recipe.train.optimizer.learning_rate
-    change = f"train.optimizer.learning_rate={rate / 3:.2g}"
-    return Again("lower_learning_rate", "a third of the learning rate", (change,))
+    changes = [f"train.optimizer.learning_rate={rate / 3:.2g}"]
+    words = job.recipe.train.text_encoder
+    if words is not None:
+        changes.append(f"train.text_encoder.learning_rate={words.learning_rate / 3:.2g}")
+    return Again("lower_learning_rate", "a third of the learning rate", tuple(changes))
 
 
 def lower_rank(job: Job, _: int) -> Again | str:
@@ -179,7 +184,7 @@ def train_again(again: Again, job: Job, parent: str, tracking: Tracking) -> Retr
         run = stages.begin_run(other, tracking)
         below = {"mlflow.parentRunId": parent, "velatura.remedy": again.name}
         kept_trying(tracking.home.tracking, lambda: tracking.tag(run, below))
-        steps = other.recipe.train.steps
+        steps = other.recipe.train.end
         say(f"{again.name}: {'trained before' if other.finished else f'training {steps} steps'} ({again.words})")
         try:
             stages.train_model(other, tracking, run)

@@ -21,6 +21,7 @@ from core.progress import say
 from core.snapshot import Snapshot
 from curation.curate import Curated, Ingested, curate, ingest
 from flows.dataset_choice import chosen
+from flows.devices import held
 from flows.following import Following
 from flows.home import Home
 from flows.inspecting import Quality
@@ -187,8 +188,9 @@ def train_model(job: Job, tracking: Tracking, run: str) -> None:
     command = [sys.executable, "-m", "flows.trainer", str(job.folder)]
     errors = job.folder / "trainer.log"
     root = Path(__file__).parents[1]
-    with errors.open("wb") as log, exclusive(Home.of(job.recipe.home).root / "trainer.lock", say):
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=_environment(root))
+    with errors.open("wb") as log, held(Home.of(job.recipe.home), job.recipe.train.processes) as device:
+        environment = {**_environment(root), **device}
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment)
         try:
             while process.poll() is None:
                 following.look()

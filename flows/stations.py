@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.devices import gpus
 from flows.home import Home
 
 ROOT = Path(__file__).parents[1]
-POOLS = {"velatura-cpu": 2, "velatura-gpu": 1}
-"""pools by name, and how many runs each begins at a time, over all of its workers: there is one GPU until told else"""
+POOLS = {"velatura-cpu": 2, "velatura-gpu": max(1, len(gpus()))}
+"""pools by name, and how many runs each begins at a time, over all of its workers: as many as there are GPUs here"""
 ZOMBIES = "velatura: a run without a sign of life is dead"
 """Prefect's automation"""
 HEARTBEAT = 30

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from flows.home import Home
 
+TOLD = {"mlflow.parentRunId", "velatura.fold"}
+"""tags of stages, rungs, parts and remedies: the run above them is told"""
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -54,6 +57,8 @@ def _asked(home: Home) -> dict[str, list[Use]]:
         )
         for run in runs:
             tags = run.data.tags
+            if not TOLD.isdisjoint(tags):
+                continue
             one = Use(run.info.run_name, tags.get("velatura.verdict", ""), models.get(run.info.run_id, ""))
             found.setdefault(tags.get("velatura.manifest", ""), []).append(one)
         page = runs.token or ""

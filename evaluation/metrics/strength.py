@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from core.errors import RecipeError
 from evaluation.comparing import TIE, fallen
@@ -46,6 +46,14 @@ class Strength(Metric):
     strengths: tuple[float, ...] = Field((0.2, 0.4, 0.6, 0.8, 1.0, 1.2), min_length=1)
     """beside 0, which is the base; 1 must be among them"""
     timesteps: tuple[int, ...] = (150, 300, 500, 700)
+
+    @field_validator("strengths")
+    @classmethod
+    def _full(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
+        if 1.0 not in strengths or any(one <= 0 for one in strengths):
+            raise ValueError("strengths: 1 must be among them, which the others are held against, and all above 0")
+        return strengths
+
     most: int = Field(24, ge=2)
     """at most so many pictures of either side"""
     seed: int = 0

@@ -64,7 +64,8 @@ def with_base(file: Path, kept: Mapping[str, float]) -> Candidate:
     """The adapter with some parts weakened."""
     name = ", ".join(f"{spoken(part)} at {weight:g}" for part, weight in kept.items()) or "all of it"
     blocks = [f"{part}={weight:g}" for part, weight in kept.items() if part != "rest"]
-    return _candidate(name, [(file, kept)], command([file], "1", blocks))
+    use = "" if "rest" in kept else command([file], "1", blocks)  # which has no word for what is in no block
+    return _candidate(name, [(file, kept)], use)
 
 
 def with_other(file: Path, other: Path, kept: Mapping[str, float], share: float) -> Candidate:
@@ -76,7 +77,8 @@ def with_other(file: Path, other: Path, kept: Mapping[str, float], share: float)
         parts = ", ".join(f"{theirs[part]:.0%} in {spoken(part)}" for part in kept)
         name = f"{other.stem}: {parts}, {share:.0%} elsewhere"
     blocks = [f"{part}={own[part]:g},{theirs[part]:g}" for part in kept if part != "rest"]
-    return _candidate(name, [(file, own), (other, theirs)], command([file, other], f"{1 - share:g},{share:g}", blocks))
+    use = "" if "rest" in kept else command([file, other], f"{1 - share:g},{share:g}", blocks)
+    return _candidate(name, [(file, own), (other, theirs)], use)
 
 
 def spoken(part: str) -> str:

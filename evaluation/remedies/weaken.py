@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from evaluation.candidate import Candidate, from_file
+from evaluation.remedies.merge import of_layers
 from evaluation.remedy import Patient, Remedy
 
 if TYPE_CHECKING:
@@ -21,7 +22,13 @@ class Weaken(Remedy):
     def candidates(self, patient: Patient, backbone: Backbone) -> list[Candidate]:  # noqa: ARG002
         if patient.learned_words:
             return []
+        kind = "hypernet" if patient.hypernetwork else "lora" if of_layers(patient.file) else ""
         return [
-            from_file(patient.file, strength=one, name=f"strength {one:g}", use=f"<lora:NAME:{one:g}> in a web UI")
+            from_file(
+                patient.file,
+                strength=one,
+                name=f"strength {one:g}",
+                use=f"<{kind}:NAME:{one:g}> in a web UI" if kind else "",  # a whole model has no strength there
+            )
             for one in self.strengths
         ]

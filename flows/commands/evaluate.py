@@ -107,6 +107,8 @@ def told(found: object, console: Console) -> None:
     console.print(f"\n[bold]{escape(found.asked.adapter.name)}[/] over {escape(found.asked.base)}, {counts}")
     console.print(f"[bold]verdict[/]  [bold {colour}]{verdict.state}[/]  {escape(verdict.words)}", soft_wrap=True)
     console.print(f"[bold]to do[/]    {escape(verdict.remedy)}\n", soft_wrap=True)
+    if found.doubt:
+        console.print(f"[bold]doubt[/]    {escape(found.doubt)}\n", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("figure", "value [95 %]", "how to read it"):
         table.add_column(title, overflow="fold")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows import announcing
-from flows.announcing import EVENT
+from flows.announcing import EVENT, elsewhere
 from flows.embedded import TEMPORARY
 from flows.recipe import Recipe, check
 from flows.sources_to_dataset import sources_to_dataset
@@ -86,3 +86,27 @@ def test_what_was_ingested_where_no_server_was_is_told_when_there_is_one(
     assert server.heard == []
     sources_to_dataset(recipe)
     assert server.heard == [made.tag]
+
+
+def test_a_recipe_that_is_sent_away_names_whole_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("pictures", "masks", "clip"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "begun.safetensors").touch()
+    train = {"start_from": "begun.safetensors", "masks": {"folder": "masks"}}
+    places = {"store": "shared", "samples": {"clip": "local-dir:clip"}, "home": "data"}
+    pictures = {"kind": "folder", "path": "pictures"}
+    sent = elsewhere(check(SMALL | {"pictures": pictures, "train": train} | places, "test"))
+    assert sent.train.masks is not None
+    for place, name in (
+        (sent.store, "shared"),
+        (sent.train.start_from, "begun.safetensors"),
+        (sent.train.masks.folder, "masks"),
+        (sent.home, "data"),
+    ):
+        assert place == str(tmp_path / name)
+    assert sent.samples.clip == f"local-dir:{tmp_path / 'clip'}"
+    assert (
+        elsewhere(check(SMALL | {"pictures": pictures, "store": "s3://bucket/sets"}, "test")).store
+        == "s3://bucket/sets"
+    )

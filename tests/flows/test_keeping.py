@@ -68,8 +68,9 @@ def test_only_checkpoints_of_finished_runs_go_and_only_when_asked(home: Home) ->
 def short_run(home: Home, run: str, *, draws: bool = False, end: bool = True, **changes: object) -> Path:
     """The folder of a rung or a part, as its trainer leaves it: neither judged nor registered."""
     pictures = {"kind": "folder", "path": str(home.root)}
+    changes = {"train": {"steps": 4}} | changes
     samples = {} if draws else {"samples": {"previews": 0, "memorisation": 0}}
-    recipe = check({"name": "mine", "pictures": pictures, "train": {"steps": 4}} | samples | changes, "test")
+    recipe = check({"name": "mine", "pictures": pictures} | samples | changes, "test")
     job = Job(home.run(run), run, recipe, Snapshot("/s", "data-0001", 0, 0, ""))
     job.write()
     put(job.training / "checkpoints" / "step-00000004.safetensors")
@@ -88,13 +89,15 @@ def test_checkpoints_of_rungs_and_parts_go_when_these_are_trained_to_their_end(h
     short_run(home, "mine-rung-6", name="mine-rung", draws=True)  # somebody's own, of that name
     put(short_run(home, "mine-7", fold=[1, 3]) / "job.json", text="{")
     put(short_run(home, "mine-8", fold=[1, 3]) / "steps" / "000004" / "looked", age=time.time())
+    short_run(home, "mine-10", fold=[1, 3], train={"steps": 8, "stop_at": 4})  # its parts had seen enough there
+    short_run(home, "mine-lower_rank-1", name="mine-lower_rank", draws=True)
     busy = short_run(home, "mine-9", fold=[2, 3])
     before = files(home)
     with exclusive(busy / ".lock"):
         found = keep_house(home, 14, delete=True).found
     gone = {
         f"runs/{name}/training/checkpoints/step-00000004.safetensors"
-        for name in ("mine-rung-1", "mine-2", "mine-rung-3")
+        for name in ("mine-rung-1", "mine-2", "mine-rung-3", "mine-10", "mine-lower_rank-1")
     }
     assert {str(one.path.relative_to(home.root)) + "/step-00000004.safetensors" for one in found} == gone
     assert before - files(home) == gone

@@ -61,6 +61,7 @@ def test_remedies_are_measured_logged_below_the_run_and_shown(folder: Path, outc
     said = typed("remedy", "six", "--no-draw", "--home", home)
     tried = said["tried"]
     assert isinstance(tried, list)
+    assert tried[0]["verdict"] == outcome.judgement.last_state, "as the run was judged"
     assert {one["remedy"] for one in tried} == {"", "weaken", "stop_earlier", "merge"}
     assert all("probe/learning" in one["figures"] for one in tried)
     tracking = Tracking(Home.of(home))

@@ -205,7 +205,7 @@ def test_what_runs_is_told_and_what_is_gone_as_well(tmp_path: Path) -> None:
     assert checked(home) == []
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1])
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1], ids=["another", "gone"])
 def test_a_note_that_a_dead_one_left_is_known_even_where_its_number_is_another_process_now(
     pid: int, tmp_path: Path
 ) -> None:

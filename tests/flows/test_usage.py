@@ -21,6 +21,7 @@ def test_runs_and_models_are_told_by_the_data_they_saw(tmp_path: Path, monkeypat
     tracking.register("mine", first, "weights", {})
     tracking.begin("k2", "run-2", {"velatura.manifest": "m1"}, {})
     tracking.begin("k3", "run-3", {"velatura.manifest": "m2"}, {})
+    tracking.begin("k4", "run-1: train", {"velatura.manifest": "m1", "mlflow.parentRunId": first}, {})
     assert uses(home) == {
         "m1": [Use("run-1", "healthy", "mine v1"), Use("run-2", "", "")],
         "m2": [Use("run-3", "", "")],
