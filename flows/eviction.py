@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 
 from core.cache import Touched
-from core.errors import VelaturaError
 from core.files import write_text
 from flows.dataset_choice import dataset_names
 from flows.home import Home
@@ -38,9 +37,8 @@ def held(home: Home, store: str) -> dict[str, set[str]] | None:
     """All that runs on this store hold, by table; None where one of them has not said, or cannot be read."""
     found: dict[str, set[str]] = {table: set() for table in EVICTED}
     for file in sorted((home.root / "runs").glob("*/job.json")):
-        try:
-            job = Job.read(file.parent)
-        except (VelaturaError, OSError, ValueError, KeyError, TypeError):  # of another version of Velatura, or damaged
+        job = Job.readable(file.parent)
+        if job is None:
             return None
         if job.snapshot.store != store:
             continue

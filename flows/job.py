@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from core.errors import VelaturaError
 from core.files import write_text
 from core.pixels import Read
 from core.snapshot import Snapshot
@@ -32,6 +33,14 @@ class Job:
         value = json.loads((folder / "job.json").read_text())
         recipe = Recipe.model_validate(value["recipe"])
         return cls(folder, value["key"], recipe, Snapshot(**value["snapshot"]))
+
+    @classmethod
+    def readable(cls, folder: Path) -> "Job | None":
+        """The same; None where it is damaged, or of another version of Velatura."""
+        try:
+            return cls.read(folder)
+        except (VelaturaError, OSError, ValueError, KeyError, TypeError):
+            return None
 
     @property
     def spool(self) -> Path:

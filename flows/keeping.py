@@ -17,7 +17,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from core.errors import VelaturaError
 from flows.dataset_choice import dataset_names
 from flows.eviction import surplus
 from flows.home import Home
@@ -83,9 +82,8 @@ def last_look(run: Path) -> Path | None:
 
     They are trained to their end, and never registered: nothing comes after that. None for any other run.
     """
-    try:
-        job = Job.read(run)
-    except (VelaturaError, OSError, ValueError, KeyError, TypeError):  # of another version of Velatura, or damaged
+    job = Job.readable(run)
+    if job is None:
         return None
     short = job.recipe.name.endswith(RUNG) or job.recipe.fold is not None
     draws = job.recipe.samples.previews or job.recipe.samples.memorisation

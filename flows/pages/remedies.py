@@ -49,7 +49,7 @@ def pill(state: str) -> str:
 
 def having(best: Tried) -> str:
     """How to have what is recommended."""
-    return f'<div class="todo"><p>How to have it</p><pre>{escape(best.use)}</pre></div>' if best.use else ""
+    return f'<div class="action"><p>How to have it</p><pre>{escape(best.use)}</pre></div>' if best.use else ""
 
 
 def compared(found: Remedies) -> str:
@@ -85,7 +85,7 @@ def training(found: Remedies, recipe: Path) -> str:
     trained = [one for one in found.tried if one.retrained is not None]
     parts = [f"<h3>{escape(one.name)}</h3>{how(one, recipe)}" for one in trained]
     parts += [
-        f'<div class="todo"><p>{escape(sentence(one.why))}</p><pre>{escape(command(recipe, one.words))}</pre></div>'
+        f'<div class="action"><p>{escape(sentence(one.why))}</p><pre>{escape(command(recipe, one.words))}</pre></div>'
         for one in found.advice
     ]
     return f"<h2>Training again</h2>{''.join(parts)}" if parts else ""
@@ -97,7 +97,7 @@ def how(one: Tried, recipe: Path) -> str:
     again = one.retrained
     register = command(recipe, f"name={quote(again.job.recipe.name)} {again.again.words}")
     return (
-        f'<div class="todo"><p>Its weights</p><pre>{escape(one.use)}</pre>'
+        f'<div class="action"><p>Its weights</p><pre>{escape(one.use)}</pre>'
         f"<p>As a model of its own, registered and with a report; it is not trained again</p>"
         f"<pre>{escape(register)}</pre></div>"
     )

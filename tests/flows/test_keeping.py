@@ -12,7 +12,7 @@ import pytest
 from core.cache import Touched
 from core.caption import Caption
 from core.snapshot import Snapshot
-from flows.eviction import hold
+from flows.eviction import held, hold
 from flows.home import Home
 from flows.housekeeping import keep_house
 from flows.job import Job
@@ -187,3 +187,9 @@ def test_where_a_run_has_not_said_what_it_holds_no_array_goes(home: Home) -> Non
     a_run(home, store, "mine-1", None)
     assert not keep_house(home, 0, delete=True, cache=0).found
     assert latents_of(store) == {"key"}
+
+
+def test_where_a_run_cannot_be_read_nothing_is_known_to_be_free_of_it(home: Home) -> None:
+    assert held(home, "/s") is not None
+    put(home.run("damaged-1") / "job.json", text="{")
+    assert held(home, "/s") is None
